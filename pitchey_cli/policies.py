@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.alerts import Rule
     from pitchey_cli.domain.buckets import BucketUrl, Grants, Profile
     from pitchey_cli.domain.capacity import CapacityPolicy
+    from pitchey_cli.domain.decision import PoolSettings
     from pitchey_cli.domain.listening import Address
     from pitchey_cli.domain.notice import Notifier
     from pitchey_cli.domain.off_peak import OffPeak
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.prices import Tariff
     from pitchey_cli.domain.retention import RetentionPolicy
     from pitchey_cli.domain.retry import RetryPolicy
-    from pitchey_cli.domain.scaling import PoolSettings
     from pitchey_cli.domain.sign_on import Terms
     from pitchey_cli.domain.spot import Spot
     from pitchey_cli.domain.turns import QueuePolicy
@@ -329,7 +329,7 @@ class Policies:
 
 def pool_settings(chosen: configuration.ServiceSettings, *, is_foreground: bool = False) -> PoolSettings:
     """How a service's pool scales, as set; a `pitchey run` keeps no instances for others."""
-    from pitchey_cli.domain.scaling import PoolSettings
+    from pitchey_cli.domain.decision import PoolSettings
 
     rules = asdict(chosen.scaling)
     del rules["waiting_price_per_hour"], rules["warm_hours"], rules["forecast"]

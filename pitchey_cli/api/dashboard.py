@@ -37,7 +37,7 @@ async def get_dashboard_file(call: Call) -> Response:
     """A script, a style or a picture of the dashboard."""
     name = call.part("file")
     if name not in _names():
-        raise InputNotFound(f"The dashboard has no file {name[:80]!r}.")
+        raise InputNotFound(f"The dashboard has no file {name[:80]!r}.", hint="It begins at /.")
     return _answer(call, name)
 
 

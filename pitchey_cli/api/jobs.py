@@ -31,6 +31,7 @@ from pitchey_cli.store.port import CancelResult, JobFilter, Store
 from processors.vocabulary import Service
 
 _PAUSE_SECONDS = 0.03  # between two looks of one who waits: on a busy queue there is a commit every few milliseconds
+_AT_ONCE_CHARS = 20_000  # of a result: some 60 outputs, which take half a millisecond
 _OUTCOMES = {CancelResult.CANCELLED: "cancelled", CancelResult.REQUESTED: "stopping", CancelResult.FINISHED: "ended"}
 
 
@@ -107,7 +108,8 @@ def _of_service(service: str, raw: object) -> models.SubmitJob:
 
 
 async def _place(call: Call, asked: Sequence[models.SubmitJob], uploads: Any) -> orders.Placed:
-    wanted = orders.with_key([order_of(call, each) for each in asked], call.header("idempotency-key"))
+    key = call.header("idempotency-key")
+    wanted = orders.with_key([order_of(call, each) for each in asked], key)
     kept = await kept_uploads(call, *(each.spec for each in wanted))
 
     def stage(store: Store) -> Any:
@@ -115,7 +117,7 @@ async def _place(call: Call, asked: Sequence[models.SubmitJob], uploads: Any) ->
         return orders.stage(call.desk.submitting(store), wanted, drafts, now=call.now)
 
     jobs = await call.work(stage)
-    placed = await call.write(lambda store: orders.place(store, call.desk.artifacts, jobs, now=call.now))
+    placed = await call.write(lambda store: orders.place(store, call.desk.artifacts, jobs, key=key, now=call.now))
     call.desk.poke()
     note_taken(call, kept)
     if placed.is_replay:
@@ -168,15 +170,24 @@ async def get_job(call: Call, asked: models.JobQuery) -> Response:
     job_id = JobId(call.part("job"))
     if asked.wait:
         await until_ended(call, job_id, asked.wait)
-    found = await call.glance(lambda store: store.job(job_id))
-    # One that has succeeded may have thousands of outputs, which take tens of milliseconds: too many for the loop.
-    read = call.read if found.state is JobState.SUCCEEDED else call.glance
-    return kept_answer(call, await read(lambda store: to_json(whole(store, job_id))))
+    body = await call.glance(lambda store: _said_at_once(store, store.job(job_id)))
+    if body is None:
+        body = await call.read(lambda store: to_json(whole(store, store.job(job_id))))
+    return kept_answer(call, body)
 
 
-def whole(store: Store, job_id: JobId) -> dict[str, Any]:
+def _said_at_once(store: Store, job: Job) -> bytes | None:
+    """A job with everything about it, as JSON; None where that takes too long for the loop.
+
+    One that has succeeded may have thousands of outputs, which take tens of milliseconds. But to hand it to a thread is
+    to wait for a processor twice more, which takes as long where all of them are busy.
+    """
+    return None if store.length_of_result(job.id) > _AT_ONCE_CHARS else to_json(whole(store, job))
+
+
+def whole(store: Store, job: Job) -> dict[str, Any]:
     """A job with everything about it."""
-    job = store.job(job_id)
+    job_id = job.id
     found = store.outputs(job_id) if job.state is JobState.SUCCEEDED else []
     details, attempts = store.details(job_id), store.attempts(job_id)
     said = as_json.job_in_full(job, attempts, found, details, cached_from=lookup.cached_from(store, job))
@@ -220,7 +231,7 @@ async def until_ended(call: Call, job_id: JobId, seconds: float) -> bool:
 async def _answer_when_ended(call: Call, placed: orders.Placed, wait: float | None) -> Response:
     job_id = placed.ids[0]
     has_ended = await until_ended(call, job_id, wait or 0.0)
-    found = await call.read(lambda store: whole(store, job_id))
+    found = await call.read(lambda store: whole(store, store.job(job_id)))
     headers = {"Location": f"/v1/jobs/{job_id}"}
     return json_answer(found, HTTPStatus.OK if has_ended else HTTPStatus.ACCEPTED, headers)
 

@@ -16,6 +16,8 @@ from pitchey_cli.operations import access
 from pitchey_cli.reports import access as report
 from pitchey_cli.store.port import Store
 
+_OF_ALL = "`pitchey token add NAME --all-organisations`, at the server, makes one."
+
 
 async def whoami(call: Call) -> Response:
     """Say who asks, and what they may do."""
@@ -75,7 +77,9 @@ async def grant_role(call: Call, asked: models.GrantRole) -> Response:
     await call.write(lambda store: access.grant(store, organisation, name, asked.role, now=call.now))
     found = await call.read(lambda store: store.member(organisation, name))
     if found is None:
-        raise InputNotFound(f"{organisation} has no member {name!r}.")
+        raise InputNotFound(
+            f"{organisation} has no member {name!r}.", hint="Somebody has taken the role back: try again."
+        )
     return json_answer(report.member(found))
 
 
@@ -100,7 +104,7 @@ async def add_token(call: Call, asked: models.AddToken) -> Response:
     organisation = _meant(call, asked.organisation)
     if asked.all_organisations:
         if not call.actor.is_of_all:
-            raise Denied("Only a token of all organisations can make another one.")
+            raise Denied("Only a token of all organisations can make another one.", hint=_OF_ALL)
         organisation = ALL_ORGANISATIONS
 
     def make(store: Store) -> dict[str, Any]:

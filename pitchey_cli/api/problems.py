@@ -17,6 +17,7 @@ from pitchey_cli.domain.errors import (
     EngineError,
     InputNotFound,
     InputRejected,
+    NameTaken,
     NetworkError,
     PitcheyError,
     QuotaReached,
@@ -36,6 +37,7 @@ _MEANINGS: Mapping[type[PitcheyError], tuple[HTTPStatus, str]] = {
     Denied: (HTTPStatus.FORBIDDEN, "denied"),
     InputNotFound: (HTTPStatus.NOT_FOUND, "not-found"),
     InputRejected: (HTTPStatus.UNPROCESSABLE_ENTITY, "input-rejected"),
+    NameTaken: (HTTPStatus.CONFLICT, "name-taken"),
     UsageError: (HTTPStatus.UNPROCESSABLE_ENTITY, "usage"),
     QuotaReached: (HTTPStatus.TOO_MANY_REQUESTS, "quota-reached"),
     BudgetReached: (HTTPStatus.CONFLICT, "budget-reached"),
@@ -73,7 +75,7 @@ class Refused(PitcheyError):
 
 
 #: the way out of what is refused without one of its own, by code
-_WAYS_OUT = {
+WAYS_OUT = {
     "too-large": "Files go as parts of a form, as an upload (/v1/uploads), or by their URL.",
     "too-slow": "Send it again, without pauses.",
     "incomplete": "Send it again.",
@@ -81,15 +83,17 @@ _WAYS_OUT = {
     "not-an-object": 'As {"spec": {...}}.',
     "not-a-number": "Say it in digits, as 1048576.",
     "media-type": "GET /openapi.json says what each route takes.",
+    "usage": "GET /openapi.json says what each route takes.",
+    "denied": "GET /v1/me says who asks, and what they may do.",
     "metadata": "As `filename dGFsay5tcDQ=`: each name, a blank, and its value as base 64.",
 }
 
 
-def too_large(what: str, limit_bytes: int) -> Refused:
+def too_large(what: str, limit_bytes: int, *, hint: str | None = None) -> Refused:
     """Something is larger than it may be."""
     text = f"{what} has more than {limit_bytes:,} bytes, which is the limit."
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return Refused(status, "too-large", text, headers={"Connection": "close"})
+    return Refused(status, "too-large", text, hint=hint, headers={"Connection": "close"})
 
 
 def meaning_of(error: PitcheyError) -> tuple[HTTPStatus, str]:
@@ -112,7 +116,7 @@ def problem(error: PitcheyError, *, request_id: str, is_for_command_line: bool =
         headers["WWW-Authenticate"] = 'Bearer realm="pitchey"'
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("Retry-After", "5")
-    said = (str(error), error.hint or _WAYS_OUT.get(code, ""))
+    said = (str(error), error.hint or WAYS_OUT.get(code, ""))
     detail, hint = said if is_for_command_line else map(_of_fields, said)
     return _answer(status, code, detail, hint, request_id, headers)
 
@@ -120,10 +124,15 @@ def problem(error: PitcheyError, *, request_id: str, is_for_command_line: bool =
 def _of_fields(text: str) -> str:
     """A sentence about options as one about fields: `--run-at` is `runAt` here. Commands stay what they are."""
     parts = text.split("`")
-    parts[::2] = [_OPTION.sub(lambda found: to_camel(found[1].replace("-", "_")), part) for part in parts[::2]]
+    parts[::2] = [_OPTION.sub(lambda found: _FIELDS.get(found[1], _in_camel(found[1])), part) for part in parts[::2]]
     return "`".join(parts)
 
 
+def _in_camel(option: str) -> str:
+    return to_camel(option.replace("-", "_"))
+
+
+_FIELDS = {"for": "lasting"}  #: options whose fields have other names
 _OPTION = re.compile(r"(?<![\w'-])--([a-z]+(?:-[a-z]+)*)\b")
 
 

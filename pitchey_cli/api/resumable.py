@@ -54,7 +54,7 @@ async def begin_upload(call: Call) -> Response:
     said = _metadata(call.header("upload-metadata") or "")
     digest = said.get("sha256", "").lower()
     if digest and not _SHA256.fullmatch(digest):
-        raise InputRejected("sha256 in Upload-Metadata has 64 hexadecimal digits.")
+        raise InputRejected("sha256 in Upload-Metadata has 64 hexadecimal digits.", hint="It may be left out.")
     about = About(file_name(said.get("filename", "upload"), "file name"), length, digest)
     upload, is_new = await call.desk.uploads.run(lambda: call.desk.incoming.begin(call.actor.organisation, about))
     upload = await _checked(call, upload)
@@ -115,7 +115,8 @@ async def _take(call: Call, upload: Incoming) -> int:
     try:
         async for chunk in call.request.stream():
             if at + len(held) + len(chunk) > upload.about.length:
-                raise too_large("What comes of the upload", upload.about.length)
+                hint = "Its Upload-Length says so: begin another one for a larger file."
+                raise too_large("What comes of the upload", upload.about.length, hint=hint)
             held += chunk
             if len(held) >= _PIECE_BYTES:
                 await write()

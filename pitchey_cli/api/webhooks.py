@@ -26,7 +26,8 @@ async def add_webhook(call: Call, asked: models.AddWebhook) -> Response:
     organisation = asked.organisation if asked.organisation is not None else call.organisation
     if asked.all_organisations:
         if not call.actor.is_of_all:
-            raise Denied("Only a token of all organisations can add a webhook for all of them.")
+            hint = "Name one's own organisation, or none."
+            raise Denied("Only a token of all organisations can add a webhook for all of them.", hint=hint)
         organisation = ALL_ORGANISATIONS
     made = await call.write(
         lambda store: operation.add(

@@ -59,6 +59,14 @@ _CHANGED = frozenset({"PreconditionFailed", "412", "ConditionalRequestConflict"}
 _BAD = frozenset({"InvalidBucketName", "InvalidArgument", "PermanentRedirect", "IllegalLocationConstraintException"})
 _DAMAGED = frozenset({"BadDigest", "XAmzContentChecksumMismatch", "InvalidDigest"})
 _MAY_NOT_LIST = frozenset({"AccessDenied", "AllAccessDisabled", "NotImplemented"})
+#: What is between here and a provider, or what gives this machine its keys, does not work for the moment. Anything else
+#: of boto3 may be a setting that is wrong, and nobody waits for that.
+_CUT_OFF = (
+    exceptions.ConnectionError,
+    exceptions.HTTPClientError,
+    exceptions.IncompleteReadError,
+    exceptions.MetadataRetrievalError,
+)
 _PASSING = frozenset(
     {"RequestTimeout", "SlowDown", "Throttling", "InternalError", "ServiceUnavailable", "IncompleteBody"}
 )
@@ -239,7 +247,8 @@ def meaning(error: Exception, profile: Profile, url: str, doing: str) -> Pitchey
     if isinstance(error, exceptions.EndpointConnectionError | exceptions.ConnectTimeoutError):
         hint = "Check endpoint_url of the profile, and that the server runs."
         return BucketAway(f"{url} cannot {doing}: {where} does not answer {who}.", hint=hint)
-    return BucketAway(f"{url} could not {doing} {who}: {str(error).rstrip('.')}.")
+    kind = BucketAway if isinstance(error, _CUT_OFF) else NetworkError
+    return kind(f"{url} could not {doing} {who}: {str(error).rstrip('.')}.")
 
 
 def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: str, who: str) -> PitcheyError:
@@ -268,7 +277,7 @@ def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: s
         )
     if code in _DAMAGED:
         return NetworkError(f"{url} was damaged on the way {who}.")
-    if code in _PASSING or status >= 500 or status == 429:
+    if code in _PASSING or status == 429 or (status >= 500 and status != 501):
         text = f"{url} could not {doing} {who}: the server answers {status} {code}."
         return BucketAway(text, hint=_OWN_LOG if status == 500 and doing == "be written" else None)
     if code in _BAD or status in (301, 400):
@@ -276,7 +285,7 @@ def _refusal(error: exceptions.ClientError, profile: Profile, url: str, doing: s
         return UsageError(f"{url} cannot {doing} {who}: {code}{': ' if text else ''}{text}.", hint=_LOOK)
     if status in (401, 403):
         return Denied(f"{url} may not {doing} {who}.", hint="Whoever owns the bucket can allow it to these keys.")
-    return BucketAway(f"{url} could not {doing} {who}: the server answers {status} {code}.")
+    return NetworkError(f"{url} could not {doing} {who}: the server answers {status} {code}.")
 
 
 def _status(error: exceptions.ClientError) -> int:

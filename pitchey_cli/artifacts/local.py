@@ -32,7 +32,7 @@ from pathlib import Path
 from pitchey_cli.artifacts.beneath import open_beneath
 from pitchey_cli.artifacts.copying import copy, copy_hashed, hashed, is_name, sync_directory, translated
 from pitchey_cli.artifacts.journal import PREFIX, Journal, make_up_for
-from pitchey_cli.artifacts.port import Artifact, Kept, ProgressCallback
+from pitchey_cli.artifacts.port import LARGER, Artifact, Kept, ProgressCallback
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from processors.beneath import READ, closing
 
@@ -74,9 +74,9 @@ class LocalArtifacts:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-                raise InputRejected(f"{name} is {kind}.")
+                raise InputRejected(f"{name} is {kind}.", hint="Name one file.")
             if status.st_size == 0 and not may_be_empty:
-                raise InputRejected(f"{name} is empty.")
+                raise InputRejected(f"{name} is empty.", hint="Has it been written to the end?")
             return self._take(descriptor, status, name, limit_bytes, progress)
 
     def refresh(self, names: Collection[str]) -> set[str]:
@@ -257,7 +257,7 @@ class LocalArtifacts:
     ) -> Artifact:
         """Copy an open file in, hash it on the way, and see to it that it did not change meanwhile."""
         if status.st_size > limit_bytes:
-            raise InputRejected(f"{name} has {status.st_size:,} bytes; the limit is {limit_bytes:,}.")
+            raise InputRejected(f"{name} has {status.st_size:,} bytes; the limit is {limit_bytes:,}.", hint=LARGER)
         try:
             descriptor, temporary = self._new_temporary()
             try:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain.decision import Wish
 from pitchey_cli.domain.errors import StoreError, logged
 from pitchey_cli.domain.forecast import WEEK, ForecastSettings, Model, floor, learn
 from pitchey_cli.domain.observation import INTERVAL_SECONDS, Came, Forecast
-from pitchey_cli.domain.scaling import Wish
 from processors.vocabulary import Service
 
 _LEARN_SECONDS = 86_400.0

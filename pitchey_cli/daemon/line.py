@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -70,16 +71,17 @@ class SocketLine:
 
 
 class PorterLine:
-    """To the porter, with the secret that it takes."""
+    """To the porter, over TLS, with the secret that it takes."""
 
-    def __init__(self, find: Callable[[], Address], secret: str) -> None:
+    def __init__(self, find: Callable[[], Address], secret: str, known: ssl.SSLContext) -> None:
         """Connect to nothing yet.
 
         Args:
             find: asks the engine where the porter listens; blocks.
+            known: takes nobody else for it.
         """
         self.headers: Sequence[tuple[str, str]] = (("Host", "porter"), ("Authorization", f"Bearer {secret}"))
-        self._find = find
+        self._find, self._known = find, known
         self._found: Address | None = None
 
     async def open(self) -> Streams:
@@ -88,7 +90,7 @@ class PorterLine:
             if self._found is None:
                 self._found = await asyncio.to_thread(self._find)
             async with asyncio.timeout(_CONNECT_SECONDS):
-                return await asyncio.open_connection(*self._found)
+                return await asyncio.open_connection(*self._found, ssl=self._known, server_hostname="")
         except (OSError, EngineError) as error:  # TimeoutError is an OSError
             self._found = None  # an engine that was started anew has another port for it
             raise InstanceGone(f"The porter does not answer: {error!r}.") from error

@@ -32,6 +32,7 @@ from pitchey_cli.daemon.scaler import Others, Scaler, Waiting
 from pitchey_cli.daemon.sweep import Sweep
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.daemon.webhooks import Webhooks
+from pitchey_cli.domain.away import CAP_SECONDS
 from pitchey_cli.domain.errors import StoreError, logged
 from pitchey_cli.domain.held import held_lines
 from pitchey_cli.domain.job import Job, due_at
@@ -176,7 +177,7 @@ class Loop:
 
     async def _bring_retries_forward(self) -> None:
         """A clock that was ahead and has been put right must not make retries wait for the difference."""
-        longest = max((each.retry.cap_seconds for each in self.node.config.services.values()), default=0.0)
+        longest = max(CAP_SECONDS, *(each.retry.cap_seconds for each in self.node.config.services.values()))
         wall = self.node.clock.now()
         latest = wall + timedelta(seconds=longest)
         await self.node.call(self.node.store.bring_retries_forward, now=wall, latest=latest)

@@ -16,6 +16,7 @@ from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
 from pitchey_cli.domain.cost import tick_of
+from pitchey_cli.domain.decision import PoolSettings
 from pitchey_cli.domain.limits import INSTANCE_TYPES, Limits
 from pitchey_cli.domain.nodes import Epoch, NodeFacts
 from pitchey_cli.domain.notice import Notifier
@@ -23,7 +24,6 @@ from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.pricelist import PriceList
 from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
-from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.domain.warmth import WarmHours
 from pitchey_cli.domain.webhooks import Reply

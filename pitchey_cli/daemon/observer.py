@@ -10,10 +10,11 @@ from datetime import datetime
 from functools import partial
 
 from pitchey_cli.daemon.node import Node
+from pitchey_cli.domain.decision import Decision, Headroom, Metrics, PoolView
 from pitchey_cli.domain.errors import StoreError
 from pitchey_cli.domain.observation import Change, LastDecision, Measure, Measurement, PoolSample, ScalingEvent
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, explain
+from pitchey_cli.domain.scaling import explain
 from pitchey_cli.domain.timings import grouped
 
 _SAMPLE_SECONDS = 10.0

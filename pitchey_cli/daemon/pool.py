@@ -16,12 +16,13 @@ from pitchey_cli.daemon.lifecycle import Lifecycle
 from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.daemon.pickups import Pickups
 from pitchey_cli.domain.capacity import Holder
+from pitchey_cli.domain.decision import PoolView
 from pitchey_cli.domain.errors import EngineError, ImageMissing, PitcheyError, RuntimeMissing
 from pitchey_cli.domain.job import Instance, Job
 from pitchey_cli.domain.ladder import Dwell, Rest, rest
 from pitchey_cli.domain.observation import Measure
 from pitchey_cli.domain.placement import Places, slots_needed
-from pitchey_cli.domain.scaling import PoolView, restart_delay
+from pitchey_cli.domain.scaling import restart_delay
 from processors.vocabulary import Reason, Service
 
 _SETTLED_SECONDS = 60.0  # an instance that lives so long was well when it was started

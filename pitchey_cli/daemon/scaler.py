@@ -26,6 +26,7 @@ from pitchey_cli.domain.capacity import (
     starts_in,
     total,
 )
+from pitchey_cli.domain.decision import Decision, Headroom, Metrics, PoolSettings, PoolView, ScalerState, Wish
 from pitchey_cli.domain.demand import Demand
 from pitchey_cli.domain.held import Line
 from pitchey_cli.domain.ladder import LadderSettings, Measured, Rest, dwell, hurried
@@ -33,7 +34,7 @@ from pitchey_cli.domain.nodes import Room
 from pitchey_cli.domain.observation import Change, Measure, WarmRequest
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import NANODOLLARS
-from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolSettings, PoolView, ScalerState, Wish, decide
+from pitchey_cli.domain.scaling import decide
 from pitchey_cli.domain.sharing import portion
 from pitchey_cli.domain.warmth import floors
 from pitchey_cli.store.nodes import Elsewhere

@@ -106,5 +106,6 @@ def parse_amount(text: str) -> int:
         raise UsageError(f"{text!r} is no amount of dollars.", hint="Write 25 or 25.00.")
     dollars = Decimal(match[1])
     if not 0 < dollars <= MOST_DOLLARS:
-        raise UsageError(f"A budget is more than nothing and at most ${MOST_DOLLARS:,}, not {text.strip()}.")
+        hint = "`pitchey budget remove` removes one; without any there is no cap."
+        raise UsageError(f"A budget is more than nothing and at most ${MOST_DOLLARS:,}, not {text.strip()}.", hint=hint)
     return int(dollars * NANODOLLARS)

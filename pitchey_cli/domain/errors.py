@@ -52,6 +52,10 @@ class UsageError(PitcheyError):
     exit_code = ExitCode.USAGE
 
 
+class NameTaken(UsageError):
+    """Something else has the name already."""
+
+
 class InputNotFound(PitcheyError):
     """A file, job, batch or setting that does not exist."""
 
@@ -136,6 +140,10 @@ class StoreError(PitcheyError):
     """The database cannot be opened, read or written."""
 
     exit_code = ExitCode.STORE
+
+
+class NotKept(UsageError, StoreError):
+    """A text that this database cannot keep, and another one may: whoever has written it leaves something out."""
 
 
 class SchemaTooNew(StoreError):

@@ -18,8 +18,8 @@ import math
 from collections.abc import Sequence
 from itertools import product
 
+from pitchey_cli.domain.decision import Rule, Wish
 from pitchey_cli.domain.observation import INTERVAL_SECONDS
-from pitchey_cli.domain.scaling import Rule, Wish
 from pitchey_cli.values import dataclass
 
 DAY = 288  #: intervals

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
 
+from pitchey_cli.domain.decision import Rule
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.observation import LastDecision, PoolSample, WarmRequest
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.scaling import Rule
 from pitchey_cli.values import dataclass
 from processors.vocabulary import Service
 

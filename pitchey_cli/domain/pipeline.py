@@ -111,7 +111,8 @@ def parse(document: Mapping[str, Any], *, name: str) -> Pipeline:
     try:
         order = list(TopologicalSorter({step.name: step.after.keys() for step in steps.values()}).static_order())
     except CycleError as error:
-        raise UsageError(f"The steps wait for each other: {' -> '.join(error.args[1])}.") from error
+        hint = "Take one of them out of the other's `after` or `input`."
+        raise UsageError(f"The steps wait for each other: {' -> '.join(error.args[1])}.", hint=hint) from error
     found = Pipeline(str(document.get("name") or name), tuple(steps[each] for each in order))
     _check_fan_out(found)
     return found
@@ -151,7 +152,8 @@ def _source(name: str, value: Any) -> Reference | str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value:
-        raise UsageError(f"Step {name}: the input {value!r} is neither a path nor a step's output.")
+        hint = "Write a path or a URL, or @input, or @small/*.mp4 of the step `small`."
+        raise UsageError(f"Step {name}: the input {value!r} is neither a path nor a step's output.", hint=hint)
     if not value.startswith("@"):
         return value
     step, _, pattern = value[1:].partition("/")
@@ -162,15 +164,18 @@ def _after(name: str, source: Reference | str | None, table: Mapping[str, Any]) 
     listed = table.get("after", [])
     names = [listed] if isinstance(listed, str) else listed
     if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
-        raise UsageError(f"Step {name}: after is a list of steps, not {listed!r}.")
+        raise UsageError(f"Step {name}: after is a list of steps, not {listed!r}.", hint='As ["small", "sound"].')
     if isinstance(source, Reference) and source.step != INPUT:
         names = [source.step, *names]
     rule = table.get("if_failed", {})
     rules = dict.fromkeys(names, rule) if isinstance(rule, str) else rule
     if not isinstance(rules, Mapping) or not all(value in tuple(OnFailure) for value in rules.values()):
-        raise UsageError(f"Step {name}: if_failed is {', '.join(OnFailure)}, or says so of steps; not {rule!r}.")
+        hint = 'As "hold", or { small = "hold" }.'
+        text = f"Step {name}: if_failed is {', '.join(OnFailure)}, or says so of steps; not {rule!r}."
+        raise UsageError(text, hint=hint)
     if strangers := rules.keys() - set(names):
-        raise UsageError(f"Step {name}: if_failed names {min(strangers)!r}, for which it does not wait.")
+        hint = f"Name it in `after`, or leave it out; it waits for {', '.join(names) or 'none'}."
+        raise UsageError(f"Step {name}: if_failed names {min(strangers)!r}, for which it does not wait.", hint=hint)
     found = {each: OnFailure(rules.get(each, OnFailure.CANCEL)) for each in names}
     if isinstance(source, Reference) and found.get(source.step) is OnFailure.RUN:
         hint = f'It can be cancelled or held then: if_failed = {{ {source.step} = "hold" }}.'

@@ -11,10 +11,10 @@ from array import array
 from dataclasses import replace
 
 from pitchey_cli.domain.capacity import Size
+from pitchey_cli.domain.decision import PoolSettings, PoolView, ScalerState
 from pitchey_cli.domain.demand import Demand
 from pitchey_cli.domain.ladder import LadderSettings, Measured, dwell
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.scaling import PoolSettings, PoolView, ScalerState
 from pitchey_cli.domain.waits import Waits
 from pitchey_cli.values import dataclass
 

@@ -9,9 +9,10 @@ from heapq import heappop, heappush
 from itertools import count
 
 from pitchey_cli.domain.capacity import NOTHING, CapacityPolicy, Claimant, Holder, Size, Yielding, give_way, times_in
+from pitchey_cli.domain.decision import Decision, Headroom, Metrics
 from pitchey_cli.domain.hosts import Hosts
 from pitchey_cli.domain.ladder import Rest, rest
-from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, decide
+from pitchey_cli.domain.scaling import decide
 from pitchey_cli.domain.simulated_pool import NEVER, SimulatedInstance, SimulatedPool
 
 _HOSTS_ASKED = 8  # at one tick, whether somebody there gives way

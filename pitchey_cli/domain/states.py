@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from pitchey_cli.domain import away
 from pitchey_cli.domain.job import TERMINAL, Job, JobState, Outcome
 from pitchey_cli.domain.retry import RetryAction, RetryPolicy, retry_at
 from pitchey_cli.values import dataclass
@@ -76,7 +77,7 @@ class Transition:
     state: JobState
     attempts_used: int
     crashes: int
-    run_at: datetime | None = None  #: for SCHEDULED: when the retry is due
+    run_at: datetime | None = None  #: for SCHEDULED: when it is tried again
     size: str | None = None  #: the instance type that it needs from now on; None leaves it
     on_node: str | None = None  #: the labels that its node must have from now on; None leaves them
 
@@ -106,6 +107,8 @@ def after_attempt(
         return Transition(rule.ends_in, used, crashes)
     if job.cancel_requested_at is not None:
         return Transition(JobState.CANCELLED, used, crashes)
+    if away.is_handed_back(outcome):
+        return Transition(JobState.SCHEDULED, used, crashes, run_at=away.ask_again_at(job, now=now, dice=dice))
     if rule.ends_in is not None:
         return Transition(rule.ends_in, used, crashes)
     action = policy.action([outcome.reason.value, *([outcome.error.code] if outcome.error else [])])

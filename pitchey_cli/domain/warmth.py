@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from pitchey_cli.domain.decision import Rule, Wish
 from pitchey_cli.domain.observation import WarmRequest
-from pitchey_cli.domain.scaling import Rule, Wish
 from pitchey_cli.domain.windows import Window
 from pitchey_cli.values import dataclass
 

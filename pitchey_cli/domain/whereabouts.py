@@ -13,6 +13,10 @@ from pitchey_cli.domain.nodes import NodeRecord
 from pitchey_cli.values import dataclass
 
 _SAME = "Set artifacts.url here as it is there"
+_NAME = (
+    "`pitchey config set node.name NAME` gives this one another name; where both read one settings file, the variable"
+    " PITCHEY_NODE_NAME does."
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def clash(
     same = next((each for each in lasting if each.facts.name == name), None)
     if same is not None:
         text = f"There is a node {name!r} already, which is up: it has the id {same.id}."
-        return UsageError(text, hint="`pitchey config set node.name NAME` gives this one another name.")
+        return UsageError(text, hint=_NAME)
     if here is None or there is None or here.id == there.id or not lasting:
         return None
     text = f"The artifacts of this queue are in {there.said}, and those of this node would be in {here.said}"

@@ -62,7 +62,7 @@ class GroupedEngine:
         self._surroundings = surroundings
         self._engine = engine
         self._endpoint = endpoint
-        self._supervisors = ProcessEngine(root)
+        self._supervisors = ProcessEngine(root, stands_behind=False)  # they run nothing themselves, and have to answer
         self._made: SlotEngine | None = None
 
     @property

@@ -26,7 +26,7 @@ import psutil
 import processors
 from pitchey_cli.domain.errors import EngineError, InstanceGone
 from pitchey_cli.domain.limits import Limits
-from pitchey_cli.engines import graphics, marked, runtimes
+from pitchey_cli.engines import graphics, marked, niceness, runtimes
 from pitchey_cli.engines.port import (
     LABEL_INSTANCE,
     BuildStep,
@@ -60,8 +60,14 @@ class ProcessEngine:
 
     kind = EngineKind.PROCESS
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, stands_behind: bool = True) -> None:
+        """Keep records in a directory.
+
+        Args:
+            stands_behind: what it runs gets less of the processors than this process when they are short.
+        """
         self.root = root
+        self._stands_behind = stands_behind
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._writing = threading.Lock()
 
@@ -126,6 +132,8 @@ class ProcessEngine:
             child.kill()  # without a record nobody would ever find it again
             child.wait()
             raise EngineError(f"{spec.instance_id} could not be written down: {error.strerror}.") from error
+        if self._stands_behind:
+            niceness.stand_behind(child.pid)
 
     def has(self, instance_id: str) -> bool:
         """Whether there is such an instance, running or not."""

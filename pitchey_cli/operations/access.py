@@ -26,6 +26,7 @@ from pitchey_cli.domain.access import (
 from pitchey_cli.domain.errors import Denied, InputNotFound, Unauthenticated, UsageError
 from pitchey_cli.domain.job import JOB_ID_ALPHABET
 from pitchey_cli.domain.moments import span
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations.naming import name
 from pitchey_cli.store.port import Store
 
@@ -62,8 +63,12 @@ def remove_organisation(store: Store, organisation: str, *, now: datetime) -> No
     """Forget an organisation: its tokens end. Its jobs stay.
 
     Raises:
+        UsageError: it is that of all jobs that name none.
         InputNotFound: it is not known.
     """
+    if organisation == DEFAULT_ORGANISATION:
+        hint = "`pitchey token revoke`, `pitchey role revoke` and `pitchey org quota` take from it what it has."
+        raise UsageError(f"{organisation} is the organisation of all jobs that name none, and stays.", hint=hint)
     if not store.remove_organisation(organisation, now=now):
         raise InputNotFound(f"There is no organisation {organisation!r}.", hint="`pitchey org list` names them.")
 
@@ -129,7 +134,9 @@ def add_token(
         InputNotFound: there is no such organisation, or it has no such member.
     """
     if by is not None and not _is_within(by, role, areas):
-        raise Denied(f"A token that is made with this one may do no more than it: {by.role} at most.")
+        areas_too = f", and for {', '.join(sorted(by.areas))}" if by.areas else ""
+        hint = f"Ask for {by.role}{areas_too}, or use a token that may do more."
+        raise Denied(f"A token that is made with this one may do no more than it: {by.role} at most.", hint=hint)
     if member and organisation and store.member(organisation, member) is None:
         hint = f"`pitchey role grant {member} ROLE --organisation {organisation}` makes them one."
         raise InputNotFound(f"{organisation} has no member {member!r}.", hint=hint)
@@ -219,7 +226,8 @@ def letters(count: int) -> str:
 
 def _name(text: str, what: str, *, most: int = 100) -> str:
     if not text or len(text) > most:
-        raise UsageError(f"The name of {what} has 1 to {most} characters, and not {len(text)}.")
+        hint = "Say one." if not text else "Say a shorter one."
+        raise UsageError(f"The name of {what} has 1 to {most} characters, and not {len(text)}.", hint=hint)
     if not text.isprintable():
         raise UsageError(f"{what}: {text[:40]!r} is no name.", hint="Printable characters.")
     return name(text, what) if most <= 100 else text

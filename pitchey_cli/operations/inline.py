@@ -55,7 +55,8 @@ def told_apart(
         )
     if texts:
         if spellings(model, model.inline_field) & found.keys():
-            raise UsageError(f"There is {texts[0]!r}, and {model.spelled(model.inline_field)} besides: which is it?")
+            text = f"There is {texts[0]!r}, and {model.spelled(model.inline_field)} besides: which is it?"
+            raise UsageError(text, hint="Leave one of them out.")
         found[model.inline_field] = texts[0] if len(texts) == 1 else texts
     return found, tuple(files)
 
@@ -92,7 +93,8 @@ def placed(
         return found
     if len(files) < len(value):
         other = next(each for each in value if each not in files)
-        raise UsageError(f"{files[0]!r} is a file, and {other!r} is none: a job works on texts or on files.")
+        text = f"{files[0]!r} is a file, and {other!r} is none: a job works on texts or on files."
+        raise UsageError(text, hint="Make two jobs of them.")
     del found[model.inline_field]
     width = len(str(len(files)))
     named = {f"{number:0{width}}-{each.rpartition('/')[2]}": each for number, each in enumerate(files, start=1)}

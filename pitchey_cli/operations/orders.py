@@ -158,7 +158,8 @@ def recurring(order: Order, inputs: Sequence[str] = ()) -> requests.Request:
     inputs = tuple(inputs) or tuple(str(spec.pop(name)) for name in sorted(names))
     words = queueing.checked({word: value for word, value in order.queueing.items() if value is not None})
     if wrong := next((word for word in words if word in NOT_RECURRING), None):
-        raise UsageError(f"{wrong.replace('_', '-')} is of one submission, and not of one that recurs.")
+        text = f"{wrong.replace('_', '-')} is of one submission, and not of one that recurs."
+        raise UsageError(text, hint="Leave it out.")
     return requests.Request(order.service, tuple(inputs), spec, {**words, "no_cache": order.no_cache})
 
 
@@ -188,7 +189,7 @@ def with_key(orders: Sequence[Order], key: str | None) -> list[Order]:
     if key is None:
         return list(orders)
     if not key or len(key) > 255 or not key.isprintable():
-        raise UsageError("Idempotency-Key has 1 to 255 printable characters.")
+        raise UsageError("Idempotency-Key has 1 to 255 printable characters.", hint="A UUID, for instance.")
     if any(each.queueing.get("idempotency_key") for each in orders):
         raise UsageError("There is an Idempotency-Key, and a job has one of its own.", hint="Leave one of them out.")
     keys = [key] if len(orders) == 1 else [f"{key}:{number}" for number in range(1, len(orders) + 1)]
@@ -206,7 +207,27 @@ class Placed:
     is_replay: bool  #: all of them were there already, by their keys
 
 
-def place(store: Store, artifacts: Artifacts, jobs: Sequence[NewJob], *, now: datetime) -> Placed:
-    """Queue staged jobs, all or none."""
-    ids = submit.submit(store, jobs, now=now, artifacts=artifacts)
-    return Placed(ids, all(job.id != job_id for job, job_id in zip(jobs, ids, strict=True)))
+def place(
+    store: Store, artifacts: Artifacts, jobs: Sequence[NewJob], *, key: str | None = None, now: datetime
+) -> Placed:
+    """Queue staged jobs, all or none.
+
+    Args:
+        key: of the request; it has no more and no fewer jobs than one of that key before it.
+
+    Raises:
+        UsageError: the key belongs to another request.
+    """
+    with store.transaction():
+        ids = submit.submit(store, jobs, now=now, artifacts=artifacts)
+        are_known = [job.id != job_id for job, job_id in zip(jobs, ids, strict=True)]
+        if key is not None and (any(are_known) is not all(are_known) or _has_other_jobs(store, key, jobs)):
+            text = f"The idempotency key {key!r} belongs to a request with more jobs, or with fewer."
+            raise UsageError(text, hint="Use another key for another request.")
+    return Placed(ids, all(are_known))
+
+
+def _has_other_jobs(store: Store, key: str, jobs: Sequence[NewJob]) -> bool:
+    """Whether there are jobs of a request with this key that are not among these: `with_key` numbers several."""
+    others = [f"{key}:1"] if len(jobs) == 1 else [key, f"{key}:{len(jobs) + 1}"]
+    return any(store.keyed_job(each, jobs[0].organisation) is not None for each in others)

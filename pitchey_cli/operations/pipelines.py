@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
+from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NameTaken, UsageError
 from pitchey_cli.domain.job import Dependency, Job, JobId, JobInput, NewJob
 from pitchey_cli.domain.pipeline import INPUT, Pipeline, Reference, Step, parse
 from pitchey_cli.operations import inline, naming, queueing, requests, sources, submit
@@ -124,7 +124,8 @@ def _drafts(step: Step, inputs: Sequence[Source], prefix: str, locate: Locate | 
     if step.source is None and model.input_fields and not fields.keys() & works_on:
         raise UsageError("it works on nothing.", hint='input = "@input", "@step/output.mp4" or a path.')
     if wrong := next((word for word in words if word in _NOT_OF_A_STEP), None):
-        raise UsageError(f"{wrong.replace('_', '-')} is of a whole pipeline, and not of a step.")
+        hint = "Say it beside the steps."
+        raise UsageError(f"{wrong.replace('_', '-')} is of a whole pipeline, and not of a step.", hint=hint)
     drafts: list[Draft] = []
     for source in _sources(step, inputs, locate):
         draft = drafted(step.service, fields, source, locate=locate or sources.named)
@@ -140,7 +141,8 @@ def _sources(step: Step, inputs: Sequence[Source], locate: Locate | None) -> Seq
         return [None]
     found = sources.find(step.service, [step.source]) if locate is None else [locate(step.source)]
     if len(found) != 1:
-        raise UsageError(f"{step.source!r} are {len(found)} inputs, and a step takes one.")
+        hint = 'input = "@input" runs the step for each input of the pipeline.'
+        raise UsageError(f"{step.source!r} are {len(found)} inputs, and a step takes one.", hint=hint)
     return found
 
 
@@ -197,7 +199,7 @@ def start(
     store = submitting.store
     name = naming.name(batch, "--batch") or f"{pipeline.name}-{secrets.token_hex(2)}"
     if store.batch_counts(name):
-        raise UsageError(f"There is a batch {name!r} already.", hint="A run of a pipeline has a batch of its own.")
+        raise NameTaken(f"There is a batch {name!r} already.", hint="A run of a pipeline has a batch of its own.")
     check(submitting, runs, words, now=now)
     jobs = [job for run in runs for job in _jobs(submitting, run, {**words, "batch": name}, now, progress)]
     with store.transaction():

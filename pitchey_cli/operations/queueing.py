@@ -70,7 +70,8 @@ def checked(words: Mapping[str, Any]) -> dict[str, Any]:
         try:
             found[word] = _TYPES.get(word, str)(value)
         except ValueError:
-            raise UsageError(f"{word.replace('_', '-')} {value!r} does not fit.") from None
+            hint = f"It is a number, as {DEFAULTS.get(word) or 1}."
+            raise UsageError(f"{word.replace('_', '-')} {value!r} does not fit.", hint=hint) from None
     return found
 
 
@@ -94,14 +95,15 @@ def settings(
     local = now.astimezone()
     deadline = later(given["deadline"], now=local, what="--deadline") if given["deadline"] else None
     if deadline is not None and deadline <= now:
-        raise UsageError(f"--deadline: {given['deadline']!r} has passed.")
+        raise UsageError(f"--deadline: {given['deadline']!r} has passed.", hint="Say a later one, as 2h or tomorrow.")
     ttl = span(given["ttl"], what="--ttl") if given["ttl"] else timedelta(seconds=ttl_seconds) if ttl_seconds else None
     waits_until = [deadline] if deadline is not None else []
     run_at = later(given["run_at"], now=local, what="--run-at") if given["run_at"] else None
     if ttl is not None:
         waits_until.append((run_at or now) + ttl)
     if run_at is not None and waits_until and min(waits_until) <= run_at:
-        raise UsageError("--run-at is after --deadline: the jobs could never start.")
+        hint = "Say an earlier --run-at, or a later --deadline or a longer --ttl."
+        raise UsageError("--run-at is after --deadline: the jobs could never start.", hint=hint)
     timeout = span(given["timeout"], what="--timeout").total_seconds() if given["timeout"] else defaults.timeout_seconds
     if timeout <= 0:
         raise UsageError(f"--timeout: in {given['timeout']!r} nothing is done.", hint="30s, 20m, 2h.")

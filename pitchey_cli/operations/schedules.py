@@ -42,12 +42,12 @@ def add(
     if misfire not in tuple(Misfire):
         raise UsageError(f"--misfire: there is no {misfire!r}.", hint=f"There are {', '.join(Misfire)}.")
     if not naming.name(name, "--name"):
-        raise UsageError("--name is empty.")
+        raise UsageError("--name is empty.", hint="As nightly.")
     if "-" in request.inputs:
         raise UsageError("A schedule cannot keep what comes from standard input.", hint="Name files, folders or URLs.")
     first = next(times(cron, zone_of(timezone), after=now), None)
     if first is None:
-        raise UsageError(f"--cron {cron!r} never comes.")
+        raise UsageError(f"--cron {cron!r} never comes.", hint="Is it a day that no month has? As 30 2 * * *.")
     located = replace(
         request,
         inputs=tuple(_absolute(text) for text in request.inputs),

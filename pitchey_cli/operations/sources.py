@@ -39,6 +39,9 @@ SUFFIXES: dict[Service, frozenset[str]] = {
 
 Listed = Callable[[BucketUrl], Sequence[str]]  #: the keys below a folder in a bucket; raises PitcheyError
 MOST_ATTACHED = 100
+_APART = "Files of one job have names of their own."
+_NOT_IN_A_HOST = set(' "<>\\^`{|}')  # programs read such a URL each in its own way
+_AS_A_URL = "https://host.example/path, without blanks."
 _NEAR = 0.7  # of 1: how much a name has to have in common with one that is not there, to be offered for it
 
 
@@ -123,7 +126,7 @@ def named(location: str, called: str = "") -> Source:
     path = Path(location)
     with _looked_at(location):
         if path.is_dir():
-            raise InputRejected(f"{location!r} is a folder, where one file is meant.")
+            raise InputRejected(f"{location!r} is a folder, where one file is meant.", hint="Name the file in it.")
         if not (path.exists() or path.is_symlink()):
             raise InputNotFound(f"There is no file at {location!r}.", hint=_nearest(path))
     return Source(location, path.stem, called=called)
@@ -134,17 +137,17 @@ def elsewhere(location: str) -> Source | None:
     if _is_web_url(location):
         try:
             parts = urlsplit(location)
-            host = parts.hostname
+            host, _ = parts.hostname, parts.port
         except ValueError as error:  # brackets that hold no address, for one
-            raise UsageError(f"{location[:200]!r} is no URL: {error}.") from error
-        if not host or not location.isprintable():
-            raise UsageError(f"{location[:200]!r} is no URL.", hint="https://host.example/path, without blanks.")
+            raise UsageError(f"{location[:200]!r} is no URL: {error}.", hint=_AS_A_URL) from error
+        if not host or not location.isprintable() or _NOT_IN_A_HOST & set(parts.netloc):
+            raise UsageError(f"{location[:200]!r} is no URL.", hint=_AS_A_URL)
         name = Path(unquote(parts.path)).stem or host
         return Source(location, name, is_url=True)
     if is_bucket_url(location):
         url = bucket_url(location)
         if url.is_prefix:
-            raise InputRejected(f"{location!r} is a folder, where one object is meant.")
+            raise InputRejected(f"{location!r} is a folder, where one object is meant.", hint="Name the object in it.")
         return Source(location, PurePosixPath(url.key).stem, is_url=True)
     if "://" in location:
         raise UsageError(f"{location} cannot be fetched.", hint="Inputs are files, http://, https:// and s3:// URLs.")
@@ -189,10 +192,10 @@ def attached(paths: Sequence[str], suffixes: Collection[str] | None = None) -> d
         else:
             raise InputNotFound(f"There is no file at {text!r}.", hint=_nearest(path))
         if twice := files.keys() & found.keys():
-            raise UsageError(f"--file {text}: there is a file {min(twice)!r} already.")
+            raise UsageError(f"--file {text}: there is a file {min(twice)!r} already.", hint=_APART)
         found |= files
         if len(found) > MOST_ATTACHED:
-            raise UsageError(f"--file {text}: these are more than {MOST_ATTACHED} files.")
+            raise UsageError(f"--file {text}: these are more than {MOST_ATTACHED} files.", hint="An archive is one.")
     return found
 
 

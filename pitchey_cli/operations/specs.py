@@ -104,10 +104,10 @@ def _explained(model: type[Part], problem: ErrorDetails, what: str) -> UsageErro
         hint = f"{where}: {what_it_is}" if what_it_is else f"It has {', '.join(_names(owner, where))}."
         return UsageError(f"{what} needs the field {where!r}.", hint=hint)
     if kind == "value_error":
-        return UsageError(f"{problem['ctx']['error']}." if "ctx" in problem else problem["msg"])
+        return UsageError(f"{problem['ctx']['error']}." if "ctx" in problem else problem["msg"], hint=what_it_is)
     if kind == "literal_error":
         every = problem["ctx"]["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        return UsageError(f"{where} {_shown(value)} is not one of {', '.join(every)}.")
+        return UsageError(f"{where} {_shown(value)} is not one of {', '.join(every)}.", hint=what_it_is)
     if kind in ("model_type", "model_attributes_type"):
         last = where.rpartition(".")[2].partition(" ")[0]  # without its number in a list
         field = owner.field_named(last) if owner is not None else ""

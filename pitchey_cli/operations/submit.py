@@ -84,8 +84,9 @@ def stage(
                             progress=progress,
                         )
                     except InputRejected as error:
-                        if len(drafts) > 1 and not error.hint:
-                            error.hint = f"None of the {len(drafts)} jobs is queued: leave it out, and submit again."
+                        if len(drafts) > 1:
+                            none = f"None of the {len(drafts)} jobs is queued: leave it out, and submit again."
+                            error.hint = f"{error.hint} {none}".lstrip()
                         raise
             inputs.append(staged[key])
         jobs.append(
@@ -163,7 +164,7 @@ def submit(store: Store, jobs: Sequence[NewJob], *, now: datetime, artifacts: Ar
         QuotaReached: an organisation would have more than it may.
     """
     if not jobs:
-        raise UsageError("There is nothing to submit.")
+        raise UsageError("There is nothing to submit.", hint="Name at least one job.")
     hints: dict[tuple[Service, str], str] = {}
     sized: list[NewJob] = []
     for job in jobs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from pitchey_cli.domain.away import is_waiting
 from pitchey_cli.domain.budget import Standing
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobState
 from pitchey_cli.domain.moments import worded
@@ -86,8 +87,15 @@ def _why_scheduled(job: Job, run_at: datetime, off_peak: OffPeak, now: datetime)
         return [f"Its {_limit(job)} comes before off-peak hours: it is to start at {at}, the cheapest time before."]
     left = max(0.0, (run_at - now).total_seconds())
     again = f" (attempt {job.attempt} ended as {job.reason})" if job.attempt else ""
-    waits = f"It waits for its time, in {left:.0f} s{again}."
-    return [waits, *_why_not_yet(job, off_peak, max(now, run_at), now)]
+    if is_waiting(job.error) and job.error is not None:
+        waits = [f"It waits for a bucket, which is asked again in {left:.0f} s: {job.error.message}", *_way_out(job)]
+    else:
+        waits = [f"It waits for its time, in {left:.0f} s{again}."]
+    return [*waits, *_why_not_yet(job, off_peak, max(now, run_at), now)]
+
+
+def _way_out(job: Job) -> list[str]:
+    return [job.error.hint] if job.error is not None and job.error.hint else []
 
 
 def _why_passed_over(job: Job, policy: QueuePolicy, now: datetime) -> list[str]:

@@ -47,7 +47,7 @@ class Alerting(Members, Observing):
 
     def _short_of_room(self, now: datetime) -> list[str]:
         """The pools for which no node that has lately decided about them has room."""
-        from pitchey_cli.domain.scaling import Limit
+        from pitchey_cli.domain.decision import Limit
 
         found: dict[str, bool] = {}
         for each in self.last_decisions():

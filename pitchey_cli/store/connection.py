@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -23,6 +23,7 @@ OLDEST_SQLITE = (3, 37, 0)  # STRICT tables; RETURNING came with 3.35
 #: A submission touches eight pages, each in another tree, and a commit writes them whole: half the usual page size is
 #: half the bytes to sync (a tenth less time for a durable submission). Twice as many of them make the usual WAL, 4 MB.
 WAL_PAGES = 2000
+UNSYNCED_ROWS = 100_000  #: after so many that need not last the disk is waited for all the same; see numbering.py
 
 _SMALLEST_DATABASE = 512  # bytes; one page of the smallest size
 
@@ -40,6 +41,8 @@ class Connection:
         self._path = path
         self._depth = 0
         self._is_lasting = True  # as tune() sets it
+        self._synced_rows = 0  # of those that this connection has written
+        self._first: Callable[[], None] | None = None
 
     @classmethod
     def open(cls, path: Path, *, create: bool, busy_seconds: float = BUSY_SECONDS) -> Connection:
@@ -122,6 +125,10 @@ class Connection:
         except SQLITE_ERRORS as error:
             raise translated(error, self._path) from error
 
+    def run_list(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> None:
+        """One statement for each: were a list taken apart in SQL, a claim and its end would cost a third more."""
+        self.run_many(query, rows)
+
     @contextmanager
     def transaction(self, *, is_lasting: bool = True) -> Iterator[None]:
         """All or nothing, and on disk when it ends. A nested one is a savepoint.
@@ -134,17 +141,22 @@ class Connection:
         """
         depth = self._depth
         begin, commit, rollback = _COMMANDS if depth == 0 else _savepoint(depth)
+        first = None if depth else self._first
         if depth:
             self._require_transaction()
-        elif is_lasting is not self._is_lasting:
-            self.run(f"PRAGMA synchronous = {'FULL' if is_lasting else 'NORMAL'}")
-            self._is_lasting = is_lasting
+        else:
+            self._sync_from_now_on(is_lasting or first is not None)
         self.run(begin)
         self._depth = depth + 1
         try:
+            if first is not None:
+                first()
             yield
             self._require_transaction()
             self.run(commit)
+            if not depth:
+                self._first = None
+                self._synced_rows = self._raw.total_changes if self._is_lasting else self._synced_rows
         except BaseException:
             if self._raw.in_transaction:
                 for command in rollback:
@@ -152,6 +164,16 @@ class Connection:
             raise
         finally:
             self._depth = depth
+
+    def _sync_from_now_on(self, is_lasting: bool) -> None:
+        is_lasting = is_lasting or self._raw.total_changes - self._synced_rows >= UNSYNCED_ROWS
+        if is_lasting is not self._is_lasting:
+            self.run(f"PRAGMA synchronous = {'FULL' if is_lasting else 'NORMAL'}")
+            self._is_lasting = is_lasting
+
+    def at_first(self, act: Callable[[], None]) -> None:
+        """Do something at the beginning of the next transaction, which lasts; and again, if nothing comes of that."""
+        self._first = act
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -18,6 +18,7 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import Denied, InputNotFound, PitcheyError, StoreError, UsageError
 from pitchey_cli.store.connection import SQLITE_ERRORS, Connection, translated
 from pitchey_cli.store.migrate import recognised
+from pitchey_cli.store.numbering import FORGET_BOOT
 from pitchey_cli.store.reading import Reader
 
 CopyProgress = Callable[[int, int], None]  #: pages done, pages in all
@@ -96,6 +97,7 @@ def _copy(reader: sqlite3.Connection, source: Path, target: Path, progress: Copy
             reader.execute("BEGIN")
             reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             reader.backup(writer, pages=_PAGES_AT_ONCE, progress=tell)
+            writer.execute(FORGET_BOOT)
             writer.execute("PRAGMA journal_mode = DELETE")  # one file, that can be read where nothing can be written
         except SQLITE_ERRORS as error:
             is_target = getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)

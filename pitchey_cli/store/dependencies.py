@@ -58,13 +58,13 @@ class Dependencies(Lines):
         for need in {need.job_id: need for need in needs}.values():
             row = self._db.row(QUERIES["job"], {"job_id": need.job_id})
             if row is None:
-                raise InputNotFound(f"There is no job {need.job_id} to wait for.")
+                hint = "`pitchey jobs` lists those that there are."
+                raise InputNotFound(f"There is no job {need.job_id} to wait for.", hint=hint)
             for each in (row, *self._db.rows(QUERIES["copies"], {"seq": row["seq"]})):
                 state = _ended_as(JobState(each["state"]), each["verdict"])
                 if _is_hopeless(state, need.on_failure):
-                    raise UsageError(
-                        f"Job {need.job_id}, which is to be waited for, is {_word(state, each['verdict'])}."
-                    )
+                    text = f"Job {need.job_id}, which is to be waited for, is {_word(state, each['verdict'])}."
+                    raise UsageError(text, hint="Leave it out, or have it done again first.")
                 if need.is_source or not _is_met(state, need.on_failure):
                     found.append((each["seq"], need.on_failure, need.is_source))
         return found
@@ -90,7 +90,8 @@ class Dependencies(Lines):
             for row in self._db.rows(QUERIES["dependents"], {"seq": seq}):
                 on_failure = OnFailure(row["on_failure"])
                 if _is_hopeless(state, on_failure):
-                    error = JobError("dependency_failed", f"Job {job_id}, which it waited for, is {word}.")
+                    text = f"Job {job_id}, which it waited for, is {word}."
+                    error = JobError("dependency_failed", text, "That job says why; submit this one again after it.")
                     self._end_one(row["seq"], JobState.CANCELLED, Reason.CANCELLED, error, at, "cancelled")
                     ended.append((row["seq"], row["id"], JobState.CANCELLED))
                 elif not self._has_unmet(row["seq"]):

@@ -25,7 +25,7 @@ from pitchey_cli.store.port import Ending
 from pitchey_cli.store.queries import QUERIES
 from processors.vocabulary import Reason, Service
 
-_Written = dict[str, Any]  #: an element of the list that `finish_jobs` and `finish_attempts` take
+_Written = dict[str, Any]  #: what `finish_jobs` and `finish_attempts` take of each
 _Event = tuple[int, int, str, str]
 
 
@@ -91,9 +91,9 @@ class Finishing(Dependencies, Ledger):
 
     def _write(self, ends: _Ends) -> None:
         for part in ends.parts():  # jobs before events: who is told of an event looks at its job
-            ended = {"ended": rows.encode([written for written, _ in part])}
-            self._db.run(QUERIES["finish_jobs"], ended)
-            self._db.run(QUERIES["finish_attempts"], ended)
+            ended = [written for written, _ in part]
+            self._db.run_list(QUERIES["finish_jobs"], ended)
+            self._db.run_list(QUERIES["finish_attempts"], ended)
             self._db.run_many(QUERIES["insert_event"], [event for _, event in part])
         self._book(ends.booked)
         self._count({key: change for key, change in ends.counts.items() if change})

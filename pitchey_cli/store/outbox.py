@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pitchey_cli.domain.errors import QuotaReached
+from pitchey_cli.domain.errors import NameTaken, QuotaReached
 from pitchey_cli.store import rows
 from pitchey_cli.store.queries import QUERIES
 from pitchey_cli.store.tenancy import Tenancy
@@ -35,11 +35,15 @@ class Outbox(Tenancy):
                 hint = "`pitchey webhooks remove` makes room. One endpoint can be told everything, and tell others."
                 raise QuotaReached(f"{who} has {MOST_WEBHOOKS} webhooks, which is as many as there may be.", hint=hint)
             wanted = (_joined(webhook.types), _joined([each.value for each in webhook.services]))
-            self._db.run(
+            made = self._db.row(
                 QUERIES["insert_webhook"],
                 (webhook.id, webhook.name, webhook.organisation, webhook.url, *wanted, webhook.secret,
                  rows.micros(webhook.created_at)),
             )  # fmt: skip
+            if made is None:
+                who = webhook.organisation or "The installation"
+                hint = "Choose another name, or `pitchey webhooks remove` that one first."
+                raise NameTaken(f"{who} has a webhook {webhook.name!r} already.", hint=hint)
             self._listen()
 
     def _listen(self) -> None:

@@ -172,6 +172,9 @@ class Store(Schedules, Observations, Accounts, Budgets, Alerts, Tenants, Webhook
         nor whether they have.
         """
 
+    def keyed_job(self, key: str, organisation: str) -> Job | None:
+        """The job of an organisation that has an idempotency key."""
+
     def dependencies(self, job_id: JobId) -> list[Need]:
         """The jobs that a job waits for, or waited for."""
 
@@ -298,6 +301,9 @@ class Store(Schedules, Observations, Accounts, Budgets, Alerts, Tenants, Webhook
 
     def details(self, job_id: JobId) -> dict[str, Any]:
         """What the worker said of a succeeded job as a whole."""
+
+    def length_of_result(self, job_id: JobId) -> int:
+        """About how many characters `outputs` and `details` have together, for who must know whether they take long."""
 
     def events(
         self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500, organisation: str | None = None

@@ -58,11 +58,9 @@ class Queueing(Dependencies, Members):
     def _earlier(self, job: NewJob) -> Job | None:
         if job.idempotency_key is None:
             return None
-        question = {"organisation": job.organisation, "key": job.idempotency_key}
-        row = self._db.row(QUERIES["job_by_idempotency_key"], question)
-        if row is None:
+        earlier = self.keyed_job(job.idempotency_key, job.organisation)
+        if earlier is None:
             return None
-        earlier = rows.job_from(row)
         is_same = (earlier.service, earlier.inputs) == (job.service, job.inputs)
         if not is_same or masked(earlier.service, earlier.spec) != masked(job.service, job.spec):
             raise UsageError(
@@ -246,6 +244,8 @@ class Queueing(Dependencies, Members):
             for row in expired:
                 due = f"{rows.moment(row['expires_at']):%Y-%m-%d %H:%M:%S} UTC"
                 text = f"It was not started in time: it had to be by {due}."
+                if (last := rows.job_from(row).error) is not None:
+                    text += f" Its last attempt: {last.message}"
                 error = JobError("expired", text, "Give it a later deadline or a longer --ttl, or a higher priority.")
                 self._end_waiting(row["seq"], JobState.DEAD, Reason.TIMEOUT, error, at, "dead")
         return len(expired)
@@ -256,7 +256,7 @@ class Queueing(Dependencies, Members):
         with self._db.transaction():
             row = self._db.row(QUERIES["job"], {"job_id": job_id})
             if row is None:
-                raise InputNotFound(f"There is no job {job_id}.")
+                raise InputNotFound(f"There is no job {job_id}.", hint="`pitchey jobs` lists them.")
             if row["state"] != JobState.DEAD.value:
                 return False
             if failed := self._db.row(QUERIES["failed_need"], {"seq": row["seq"]}):

@@ -91,6 +91,11 @@ class Reader:
         row = self._db.row(QUERIES["cached_job"], {"cache_key": cache_key, "organisation": organisation})
         return None if row is None else rows.job_from(row)
 
+    def keyed_job(self, key: str, organisation: str) -> Job | None:
+        """The job of an organisation that has an idempotency key."""
+        row = self._db.row(QUERIES["job_by_idempotency_key"], {"organisation": organisation, "key": key})
+        return None if row is None else rows.job_from(row)
+
     def dependencies(self, job_id: JobId) -> list[Need]:
         """The jobs that a job waits for, or waited for."""
         found = self._db.rows(QUERIES["dependencies"], {"job_id": job_id})
@@ -237,6 +242,10 @@ class Reader:
     def details(self, job_id: JobId) -> dict[str, Any]:
         """What the worker said of a succeeded job as a whole."""
         return rows.details_from(self._db.value(QUERIES["details"], {"job_id": job_id}))
+
+    def length_of_result(self, job_id: JobId) -> int:
+        """About how many characters `outputs` and `details` have together."""
+        return int(self._db.value(QUERIES["length_of_result"], {"job_id": job_id}) or 0)
 
     # --- events
 

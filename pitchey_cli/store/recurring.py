@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pitchey_cli.domain.errors import InputNotFound, UsageError
+from pitchey_cli.domain.errors import InputNotFound, NameTaken
 from pitchey_cli.domain.recurrence import Misfire, Schedule
 from pitchey_cli.store import rows
 from pitchey_cli.store.queries import QUERIES
@@ -19,10 +19,10 @@ class Recurring(Reader):
     """The schedules of a store."""
 
     def add_schedule(self, schedule: Schedule) -> None:
-        """Keep a schedule; UsageError when there is one of that name."""
+        """Keep a schedule; NameTaken when there is one of that name."""
         if self._db.row(QUERIES["insert_schedule"], _values(schedule)) is None:
             hint = f"Choose another --name, or `pitchey schedule remove {schedule.name}` first."
-            raise UsageError(f"There is a schedule {schedule.name!r} already.", hint=hint)
+            raise NameTaken(f"There is a schedule {schedule.name!r} already.", hint=hint)
 
     def schedules(self) -> Sequence[Schedule]:
         """All schedules, by name."""

@@ -295,8 +295,8 @@ def ending_event(outcome: Outcome, transition: Transition, cost: int | None) -> 
         case JobState.QUEUED if outcome.reason is Reason.INTERRUPTED:
             return "interrupted", data
         case JobState.SCHEDULED | JobState.QUEUED:
-            due = transition.run_at
-            return "retrying", data | {"runAt": None if due is None else due.isoformat()}
+            due, kind = transition.run_at, "interrupted" if outcome.reason is Reason.INTERRUPTED else "retrying"
+            return kind, data | {"runAt": None if due is None else due.isoformat()}
         case state:
             return state.value, data
 

@@ -13,7 +13,7 @@ class Schedules(Protocol):
     """Schedules by their names."""
 
     def add_schedule(self, schedule: Schedule) -> None:
-        """Keep a schedule; UsageError when there is one of that name."""
+        """Keep a schedule; NameTaken when there is one of that name."""
 
     def schedules(self) -> Sequence[Schedule]:
         """All schedules, by name."""

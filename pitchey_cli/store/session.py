@@ -7,9 +7,10 @@ but for mistakes of ours.
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -144,6 +145,10 @@ class Session:
         for some in some_at_once(list(parameters)):
             sql = f"{into} {', '.join([values] * len(some))}"
             self._orders.append(_Order(sql, [value for each in some for value in each]))
+
+    def run_list(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> None:
+        """One statement for all of a list."""
+        self.run(query, {"list": json.dumps(rows)})
 
     def _asked(self, sql: str, parameters: Parameters) -> list[Row]:
         self._establish()

@@ -87,7 +87,7 @@ class SqlStore(Finishing, Retaining, Recurring, Alerting, Outbox):
         with self.transaction():
             job = self._db.row(QUERIES["job"], {"job_id": job_id})
             if job is None:
-                raise InputNotFound(f"There is no job {job_id}.")
+                raise InputNotFound(f"There is no job {job_id}.", hint="`pitchey jobs` lists them.")
             if JobState(job["state"]) in WAITING:
                 self._end_waiting(
                     job["seq"], JobState.CANCELLED, Reason.CANCELLED, None, at, "cancelled",

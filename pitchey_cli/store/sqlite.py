@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from pitchey_cli.store.connection import BUSY_SECONDS, Connection
 from pitchey_cli.store.migrate import migrate, recognise
+from pitchey_cli.store.numbering import go_on
 from pitchey_cli.store.sql_store import SqlStore
 
 
@@ -13,8 +15,13 @@ class SqliteStore(SqlStore):
     """A Store in one file."""
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = True, busy_seconds: float = BUSY_SECONDS) -> SqliteStore:
+    def open(
+        cls, path: Path, *, create: bool = True, busy_seconds: float = BUSY_SECONDS, boot: str = ""
+    ) -> SqliteStore:
         """Open a database, and bring its schema up to date.
+
+        Args:
+            boot: names the boot of the machine; empty: the machine has not gone down since it was last written.
 
         Raises:
             Denied: the file or its folder may not be used.
@@ -27,6 +34,8 @@ class SqliteStore(SqlStore):
             migrate(connection)
             store = cls(connection)
             store._listen_as_now()
+            if boot:
+                connection.at_first(partial(go_on, connection, boot))
         except BaseException:
             connection.close()
             raise

@@ -23,6 +23,7 @@ class Webhooks(Protocol):
         Raises:
             InputNotFound: its organisation is not known.
             QuotaReached: that one has as many as it may have.
+            NameTaken: that one has one of this name.
         """
 
     def webhooks(self, *, organisation: str | None = None) -> Sequence[Webhook]:

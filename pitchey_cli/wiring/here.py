@@ -178,7 +178,7 @@ class Wiring:
             return PostgresStore.open(url, create=create, busy_seconds=patience, is_heard=is_heard)
         from pitchey_cli.store.sqlite import SqliteStore
 
-        return SqliteStore.open(self.database, create=create, busy_seconds=patience)
+        return SqliteStore.open(self.database, create=create, busy_seconds=patience, boot=self.clock.boot())
 
     @property
     def files(self) -> Files:
@@ -311,6 +311,7 @@ class Wiring:
         Args:
             is_foreground: somebody waits for them, and runs them without a daemon where there is none.
         """
+        from pitchey_cli.domain.addresses import is_public
         from pitchey_cli.operations.requests import Defaults, Submitting
         from pitchey_cli.operations.submit import JobSettings
 
@@ -336,6 +337,7 @@ class Wiring:
             policies.grants(),
             self.listed,
             partial(self.files.whereabouts, artifacts),
+            None if self.settings.network.allow_private_urls else is_public,
         )
 
     def looking(self) -> Looking:

@@ -1,10 +1,11 @@
-"""Options, and the secret: read once, from a file that is removed before anybody is listened to."""
+"""Options, the secret and the key: read once, from files that are removed before anybody is listened to."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import socket
+import ssl
 from pathlib import Path
 
 from processors.porter.attempt import CarriedAttempt, Means
@@ -25,6 +26,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--slots", type=int, default=1, help="attempts at once")
     parser.add_argument("--listen", default="0.0.0.0:7117", metavar="ADDRESS:PORT", help="where to be asked")
     parser.add_argument("--secret", type=Path, required=True, metavar="FILE", help="what whoever asks has to know")
+    parser.add_argument("--identity", type=Path, required=True, metavar="FILE",
+                        help="its key and certificate, by which whoever asks knows it")  # fmt: skip
     parser.add_argument("--ca-file", type=Path, metavar="FILE", help="certificate authorities, for links of https")
     parser.add_argument("--run", type=Path, required=True, help="directory of the worker's socket")
     parser.add_argument("--inputs", type=Path, required=True, help="directory that the worker has inputs from")
@@ -42,6 +45,10 @@ def main() -> None:
     options.secret.unlink()
     if not secret:
         raise SystemExit("The secret is empty.")
+    known = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    known.minimum_version = ssl.TLSVersion.TLSv1_3
+    known.load_cert_chain(options.identity)
+    options.identity.unlink()
     host, _, port = options.listen.rpartition(":")
     listening = socket.create_server((host, int(port)), backlog=_BACKLOG)
     ca_file = options.ca_file if options.ca_file is not None and options.ca_file.exists() else None
@@ -58,7 +65,7 @@ def main() -> None:
         directories = (options.journal, options.spool, options.inputs)
         return attempts, PorterRoutes(options.service, attempts, carried, worker, directories)
 
-    asyncio.run(serve(listening, secret, made, idle_exit=options.idle_exit))
+    asyncio.run(serve(listening, known, secret, made, idle_exit=options.idle_exit))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""TCP, with a secret that whoever asks has to know; ends when it is told to, or when nobody needs it any more."""
+"""TLS, with a secret that whoever asks has to know; ends when it is told to, or when nobody needs it any more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import hmac
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from processors.worker.attempts import Attempts
 from processors.worker.http import Connection
 
 _MOST_CONNECTIONS = 256
+_HANDSHAKE_SECONDS = 10.0
 _STOP_GRACE_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 1.0
 
@@ -32,6 +34,7 @@ def admits(secret: str) -> Callable[[bytes], bool]:
 
 async def serve(
     listening: socket.socket,
+    known: ssl.SSLContext,
     secret: str,
     made: Callable[[asyncio.TaskGroup], tuple[Attempts, PorterRoutes]],
     *,
@@ -40,6 +43,7 @@ async def serve(
     """Serve until TERM, or until nothing has run and nobody has asked for so many seconds.
 
     Args:
+        known: has the key by which whoever asks knows this porter.
         made: makes the table of attempts, whose tasks belong to the group, and the routes to it.
         idle_exit: 0 is never.
     """
@@ -60,7 +64,9 @@ async def serve(
             connections[task] = connection
             task.add_done_callback(connections.pop)
 
-        server = await asyncio.start_server(connected, sock=listening)
+        server = await asyncio.start_server(
+            connected, sock=listening, ssl=known, ssl_handshake_timeout=_HANDSHAKE_SECONDS
+        )
         while not told_to_stop.is_set():
             rest = max(routes.last_request, attempts.last_ended) + idle_exit - time.monotonic()
             rest = idle_exit if attempts.running else rest

@@ -135,7 +135,9 @@ def _run(work: Work, pipes: Pipes, parent: int) -> NoReturn:
 
 def _detach(pipes: Pipes, output_limit_bytes: int, parent: int) -> None:
     """Leave everything of the worker behind but its imports."""
-    os.setsid()
+    # A group to be signalled, and no session: where the kernel gives each session the same share of the processors, as
+    # many as there are attempts would be ahead of what has to answer. All of an instance have one share, the worker's.
+    os.setpgid(0, 0)
     gc.freeze()  # else a dead socket of the worker's, collected here, closes a descriptor that is by then another file
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

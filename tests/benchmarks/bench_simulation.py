@@ -22,10 +22,10 @@ from rich.console import Console
 from rich.table import Table
 
 from pitchey_cli.domain.capacity import Size
+from pitchey_cli.domain.decision import PoolSettings
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.loads import DAY_SECONDS, Durations, Shape, Stream, SyntheticLoad
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.simulated_pool import PoolModel
 from pitchey_cli.domain.simulation import Result, Scenario, run
 from processors.vocabulary import Service

@@ -1,7 +1,9 @@
-"""Artifacts in a bucket that cannot be reached for a while: attempts wait, and none is used up."""
+"""Buckets that cannot be reached for a while, with all artifacts or of one job: it waits, and no attempt is used up."""
 
 from __future__ import annotations
 
+import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from pitchey_cli.domain import layout
 from tests.conftest import Pitchey
+from tests.resources.waiting import stand_still, until
 from tests.resources.wires import Wire, wire_to
 from tests.servers.s3 import Bucket
 
@@ -23,6 +26,17 @@ def wire(pitchey: Pitchey, bucket: Bucket) -> Iterator[Wire]:
     with wire_to(port) as found:
         own = {"PITCHEY_ARTIFACTS_URL": f"{bucket.url}/kept/", "PITCHEY_S3_ENDPOINT_URL": found.url}
         pitchey.environment |= bucket.environment | own
+        yield found
+        pitchey.end()
+
+
+@pytest.fixture
+def path(pitchey: Pitchey, bucket: Bucket) -> Iterator[Wire]:
+    """What leads to a bucket that jobs name; the artifacts are on the disk."""
+    port = urlsplit(bucket.server.endpoint).port
+    assert port is not None
+    with wire_to(port) as found:
+        pitchey.environment |= bucket.environment | {"PITCHEY_S3_ENDPOINT_URL": found.url}
         yield found
         pitchey.end()
 
@@ -53,11 +67,12 @@ def test_an_attempt_waits_for_an_input_that_lies_in_a_bucket_that_is_away(
     pitchey: Pitchey, wire: Wire, clip: Path
 ) -> None:
     daemon = pitchey.start_daemon()
-    asked = ("--output-format", "thumbnail", "--max-attempts", "1", "--run-at", "in 2 s")
-    (job_id,) = pitchey.ok("submit", "video", clip, *asked).lines
+    stand_still(daemon.pid)  # so that it does not begin before the bucket is away
+    (job_id,) = pitchey.ok("submit", "video", clip, "--output-format", "thumbnail", "--max-attempts", "1").lines
     wire.is_down = True
     for kept in (layout.cache(pitchey.state_dir) / "sha256").glob("*/*"):  # another node has not had it
         kept.unlink()
+    daemon.send_signal(signal.SIGCONT)
     until_it_waits(daemon, job_id)
     wire.is_down = False
     pitchey.ok("wait", job_id)
@@ -88,10 +103,42 @@ def test_a_node_whose_keys_turn_out_to_be_wrong_is_named_and_the_job_is_not_to_b
     job = pitchey.until(job_id, lambda job: bool(job["attempts"] and job["attempts"][0]["finishedAt"]))
     first = job["attempts"][0]
     assert first["reason"] == "failed" and job["state"] in ("scheduled", "queued", "running")
-    assert first["error"]["code"] == "unfit_node" and "Node d" in first["error"]["message"]
+    assert (first["node"], first["error"]["code"]) == ("d", "unfit_node")
     assert "the keys are wrong" in first["error"]["message"]
 
 
 def test_a_command_says_by_its_exit_code_that_the_bucket_is_away(pitchey: Pitchey, wire: Wire, clip: Path) -> None:
     wire.is_down = True
     assert pitchey("submit", "video", clip).code == 9
+
+
+@pytest.mark.parametrize("end", ["input", "output"])
+def test_a_job_whose_own_bucket_is_away_waits_without_a_slot_and_says_so(
+    pitchey: Pitchey, path: Wire, bucket: Bucket, clip: Path, end: str
+) -> None:
+    there = bucket.put("clip.mp4", clip.read_bytes()) if end == "input" else clip
+    more = ["--output", f"{bucket.url}/out/{{job}}/"] if end == "output" else []
+    path.is_down = True
+    pitchey.start_daemon()
+    asked = ("--output-format", "thumbnail", "--max-attempts", "1")
+    (job_id,) = pitchey.ok("submit", "video", there, *asked, *more).lines
+    waiting = pitchey.until(job_id, lambda job: job["state"] == "scheduled")
+    assert waiting["error"]["code"] == "bucket_away" and waiting["attemptsUsed"] == 0
+    assert f"s3://{bucket.name}/" in waiting["error"]["message"]
+    until(
+        lambda: "waits for a bucket, which is asked again in" in pitchey.ok("why", job_id).out, "why names the bucket"
+    )
+    assert "interrupted" in [each["type"] for each in map(json.loads, pitchey.ok("events", job_id, "--json").lines)]
+    path.is_down = False
+    pitchey.ok("wait", job_id)
+    *before, last = reasons(pitchey, job_id)
+    assert set(before) == {"interrupted"} and last == "completed"
+
+
+def test_a_command_with_somebody_before_it_does_not_wait_for_a_bucket_for_ever(
+    pitchey: Pitchey, path: Wire, bucket: Bucket, clip: Path
+) -> None:
+    url = bucket.put("clip.mp4", clip.read_bytes())
+    path.is_down = True
+    answer = pitchey("run", "video", url, "--output-format", "thumbnail", "--max-attempts", "1")
+    assert answer.code == 1 and url in answer.err

@@ -129,7 +129,7 @@ def test_an_instance_of_another_engine_stays_in_the_books_until_a_daemon_of_that
 
 def _stop(daemon: subprocess.Popen[str]) -> None:
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
 
 
 def _pretend_engine(pitchey: Pitchey, kind: str) -> None:
@@ -182,7 +182,7 @@ def test_run_that_is_interrupted_leaves_no_program_and_a_cancelled_job(
     (job_id,) = pitchey.ok("jobs", "--ids").lines
     pitchey.until_working(job_id)
     run.send_signal(signal.SIGINT)
-    _, err = run.communicate(timeout=30)
+    _, err = run.communicate(timeout=DEADLINE_SECONDS)
     assert run.returncode == 130, err
     assert pitchey.job(job_id)["state"] == "cancelled"
     assert _ffmpegs(pitchey) == []

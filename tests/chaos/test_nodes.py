@@ -14,14 +14,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from pitchey_cli.domain.job import Instance
 from pitchey_cli.store.port import Store
-from tests.conftest import Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.books import wrong_books
-from tests.resources.clusters import Cluster
-from tests.resources.waiting import until
+from tests.resources.clusters import LEASE_SECONDS, Cluster
+from tests.resources.waiting import stand_still, until
 from tests.resources.wires import wire_to
 from tests.servers.postgres import PostgresServer
 
+#: where no lease is to run out, however busy the machine is
+without_a_loss = pytest.mark.parametrize("pair", [60], indirect=True, ids=["long lease"])
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
 
 
@@ -36,20 +39,34 @@ def submit(node: Pitchey, *arguments: str | Path) -> list[str]:
     return node.ok("submit", "video", *arguments).lines
 
 
+def name_of(store: Store, instance: Instance) -> str:
+    """The name of the node that an instance is on."""
+    return next(each.facts.name for each in store.nodes() if each.id == instance.node)
+
+
 def node_of(store: Store, job_id: str) -> str:
     """The name of the node that a job's last attempt was made on."""
     instance_id = store.attempts(store.job_ids(job_id)[0])[-1].instance_id
-    instance = next(each for each in store.instances(active_only=False) if each.id == instance_id)
-    return next(each.facts.name for each in store.nodes() if each.id == instance.node)
+    return name_of(store, next(each for each in store.instances(active_only=False) if each.id == instance_id))
 
 
 def stop(daemon: subprocess.Popen[str]) -> None:
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
 
 
 def reasons(node: Pitchey, job_id: str) -> list[str]:
     return [each["reason"] for each in node.job(job_id)["attempts"]]
+
+
+def ended_elsewhere(node: Pitchey, job_id: str) -> bool:
+    """Whether a job was interrupted, ended once, and has used up one attempt.
+
+    It may have been interrupted again: on a machine that is too busy, the node that is left misses its lease as well.
+    """
+    first, *again, last = reasons(node, job_id)
+    once = [first, last, *again] == ["interrupted", "completed", *["interrupted"] * len(again)]
+    return once and node.job(job_id)["attemptsUsed"] == 1
 
 
 @dataclass
@@ -64,8 +81,11 @@ class Pair:
 
 
 @pytest.fixture
-def pair(cluster: Cluster, store: Store, clip: Path, lasting_options: list[str]) -> Pair:
-    daemons = {name: cluster.node(name).start_daemon() for name in "ab"}
+def pair(
+    request: pytest.FixtureRequest, cluster: Cluster, store: Store, clip: Path, lasting_options: list[str]
+) -> Pair:
+    lease = {"PITCHEY_DAEMON_LEASE_SECONDS": str(getattr(request, "param", LEASE_SECONDS))}
+    daemons = {name: cluster.node(name, **lease).start_daemon() for name in "ab"}
     (job_id,) = submit(cluster.nodes["a"], clip, *lasting_options)
     cluster.nodes["a"].until_working(job_id)
     busy = node_of(store, job_id)
@@ -80,18 +100,20 @@ def left_behind(node: Pitchey) -> list[Path]:
 def test_the_job_of_a_killed_daemon_ends_elsewhere_once_and_the_ledger_is_right(
     cluster: Cluster, store: Store, pair: Pair
 ) -> None:
-    before = {each.id for each in store.instances()}
+    # The other may have one as well: what was started for nothing sleeps there.
+    busy = node_of(store, pair.job_id)
+    before = {each.id for each in store.instances() if name_of(store, each) == busy}
+    assert before
     pair.busy_daemon.kill()
     pair.busy_daemon.wait()
     pair.other.ok("wait", pair.job_id)
-    job = pair.other.job(pair.job_id)
-    assert [each["reason"] for each in job["attempts"]] == ["interrupted", "completed"] and job["attemptsUsed"] == 1
+    assert ended_elsewhere(pair.other, pair.job_id)
     assert Counter(each.state for each in store.nodes()) == {"down": 1, "up": 1}
     assert not before & {each.id for each in store.instances()}
     # It comes back, removes what it has left behind, and is a node as before.
     again = pair.busy.start_daemon()
     assert left_behind(pair.busy) == []
-    assert [each.state for each in store.nodes()] == ["up", "up"]
+    until(lambda: [each.state for each in store.nodes()] == ["up", "up"], "both are up again")
     for daemon in (again, pair.other_daemon):
         stop(daemon)
     assert wrong_books(store) == [] and [each.state for each in store.nodes()] == ["down", "down"]
@@ -100,15 +122,15 @@ def test_the_job_of_a_killed_daemon_ends_elsewhere_once_and_the_ledger_is_right(
 def test_a_daemon_that_was_stopped_for_longer_than_its_lease_is_fenced_and_begins_anew(
     cluster: Cluster, store: Store, clip: Path, pair: Pair
 ) -> None:
-    os.kill(pair.busy_daemon.pid, signal.SIGSTOP)
-    pair.other.until(pair.job_id, lambda job: bool(job["attempt"] == 2))
+    stand_still(pair.busy_daemon.pid)
+    pair.other.until(pair.job_id, lambda job: bool(job["attempt"] >= 2))
     os.kill(pair.busy_daemon.pid, signal.SIGCONT)
     assert pair.busy_daemon.stderr is not None
     assert any("it begins anew" in line for line in pair.busy_daemon.stderr)
     until(lambda: [each.state for each in store.nodes()] == ["up", "up"], "both are up again")
     until(lambda: left_behind(pair.busy) == [], "what it had is gone")
     pair.other.ok("wait", pair.job_id)
-    assert reasons(pair.other, pair.job_id) == ["interrupted", "completed"]
+    assert ended_elsewhere(pair.other, pair.job_id)
     stop(pair.other_daemon)
     (later,) = submit(pair.busy, clip, *THUMBNAIL)
     pair.busy.ok("wait", later)
@@ -136,13 +158,13 @@ def test_a_node_that_cannot_reach_the_database_is_taken_over_and_comes_back_by_i
         other = b.start_daemon()
         wire.is_down = True
         wire.cut_after_sent = wire.sent  # whatever it says next
-        b.until(job_id, lambda job: bool(job["attempt"] == 2))
+        b.until(job_id, lambda job: bool(job["attempt"] >= 2))
         wire.is_down = False
         assert cut_off.stderr is not None
         assert any("it begins anew" in line for line in cut_off.stderr)
         b.until_working(job_id)
         until(lambda: left_behind(a) == [], "what it had is gone")
-        assert [each.state for each in store.nodes()] == ["up", "up"]
+        until(lambda: [each.state for each in store.nodes()] == ["up", "up"], "both are up again")
         b.ok("cancel", job_id)
         b("wait", job_id)
         assert reasons(b, job_id) == ["interrupted", "cancelled"]
@@ -151,6 +173,7 @@ def test_a_node_that_cannot_reach_the_database_is_taken_over_and_comes_back_by_i
     assert wrong_books(store) == []
 
 
+@without_a_loss
 def test_a_drained_node_ends_what_it_has_and_the_others_take_the_rest(
     cluster: Cluster, store: Store, clip: Path, pair: Pair
 ) -> None:
@@ -201,13 +224,14 @@ def test_three_daemons_share_the_work_and_start_no_more_instances_than_there_may
     assert [reasons(nodes[0], each) for each in job_ids] == [["completed"]] * 8
 
 
+@without_a_loss
 def test_a_node_that_is_removed_ends_and_what_it_ran_goes_on_elsewhere(store: Store, pair: Pair) -> None:
     name = node_of(store, pair.job_id)
     assert "1 job waits again" in pair.other.ok("nodes", "remove", name, "--force").err
     refused = pair.other("nodes", "remove", "b" if name == "a" else "a")
     assert refused.code == 2 and "--force" in refused.err
     pair.other.ok("wait", pair.job_id)
-    assert reasons(pair.other, pair.job_id) == ["interrupted", "completed"]
-    assert pair.busy_daemon.wait(30) == 0 and left_behind(pair.busy) == []
+    assert ended_elsewhere(pair.other, pair.job_id)
+    assert pair.busy_daemon.wait(DEADLINE_SECONDS) == 0 and left_behind(pair.busy) == []
     assert [each["name"] for each in map(json.loads, pair.other.ok("nodes", "list", "--json").lines)] != [name]
     assert name in pair.other.ok("nodes", "list", "--all").out

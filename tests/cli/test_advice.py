@@ -13,7 +13,7 @@ from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
-from tests.conftest import Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
 
 LAST_WEEK = ("--since", "7d", "--advice")
 SETTING = "services.video.sleep_after_seconds"
@@ -82,6 +82,6 @@ def test_ctrl_c_ends_it_cleanly(pitchey: Pitchey) -> None:
     while "_multiarray_umath" not in maps.read_text():  # numpy is loaded: it has begun
         assert long.poll() is None
     long.send_signal(signal.SIGINT)
-    out, err = long.communicate(timeout=30)
+    out, err = long.communicate(timeout=DEADLINE_SECONDS)
     assert (long.returncode, out) == (130, "")
     assert "Traceback" not in err

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Pitchey
+from tests.resources.waiting import until
 
 THUMBNAIL = ("--output-format", "thumbnail")
 LEAST = "0.000000001"  # used up by anything
@@ -144,9 +145,13 @@ def test_jobs_go_on_when_the_budget_is_raised_and_the_thresholds_are_events(used
     used_up.start_daemon()
     (job_id,) = used_up.ok("submit", "video", clip, *THUMBNAIL, "--quality", "low").lines
     assert used_up("wait", job_id).code == 7
-    events = [json.loads(line) for line in used_up.ok("events", "--json").lines]
-    told = [each for each in events if each["type"] == "budget_reached"]
-    assert [(each["job"], each["data"]["percent"]) for each in told] == [(None, 50), (None, 80), (None, 100)]
+
+    def told() -> list[tuple[None, int]]:
+        events = [json.loads(line) for line in used_up.ok("events", "--json").lines]
+        return [(each["job"], each["data"]["percent"]) for each in events if each["type"] == "budget_reached"]
+
+    until(lambda: len(told()) >= 3, "the daemon has told all of it")
+    assert told() == [(None, 50), (None, 80), (None, 100)]
     assert " - budget_reached percent=50 " in used_up.ok("events").out
     used_up.ok("budget", "set", "--service", "video", "10")
     used_up.ok("wait", job_id)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Answer, Pitchey
+from tests.conftest import DEADLINE_SECONDS, Answer, Pitchey
 
 THUMBNAIL = ("--output-format", "thumbnail")
 AT_ONCE = {"PITCHEY_RETENTION_JOBS_DAYS": "0.0000001"}  # a hundredth of a second
@@ -235,7 +235,7 @@ def test_submissions_and_prunes_at_the_same_time_lose_no_input(pitchey: Pitchey,
         _make_old(pitchey)  # the only job that refers to it goes now
         prune = pitchey.start("db", "prune", **AT_ONCE)
         job_id = _one(pitchey.ok("submit", "video", clip))
-        assert prune.wait(30) == 0
+        assert prune.wait(DEADLINE_SECONDS) == 0
         assert "is whole; 1 artifacts" in pitchey.ok("db", "check").out
         pitchey.ok("cancel", job_id)
         pitchey.ok("db", "prune", **AT_ONCE)

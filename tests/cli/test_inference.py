@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.resources import onnx_models
 from tests.resources.models import default_models
 from tests.resources.onnx_models import add_classifier
 from tests.resources.oracle import CHELSEA, COFFEE
+from tests.resources.waiting import stand_still
 
 PROCESS = {"PITCHEY_ENGINE_KIND": "process"}
 
@@ -133,7 +135,9 @@ def test_a_text_is_printed_while_it_is_being_written(asked: Pitchey) -> None:
     process = asked.start(*command, **PROCESS)
     assert process.stdout is not None
     begin = os.read(process.stdout.fileno(), 4096).decode()
+    stand_still(process.pid)  # it says when the job has ended: that has not been, however quick the model is
     (job,) = [json.loads(line) for line in asked.ok("jobs", "--json").lines]
+    process.send_signal(signal.SIGCONT)
     assert begin.strip() and job["state"] == "running"
     whole = begin + process.stdout.read()
     assert process.wait() == 0 and len(whole) > len(begin)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.conftest import Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
 
 THUMBNAIL = ("--output-format", "thumbnail")
 
@@ -32,7 +32,7 @@ def test_a_daemon_is_a_node_with_what_is_set_of_it_and_keeps_its_id(pitchey: Pit
     pitchey.ok("wait", job_id)
     assert pitchey.job(job_id)["onNode"] == "disk=ssd,region=eu"
     daemon.terminate()
-    daemon.wait(30)
+    daemon.wait(DEADLINE_SECONDS)
     assert json.loads(pitchey.ok("nodes", "list", "--json").out)["state"] == "down"
     pitchey.ok("nodes", "remove", "worker-1")
     assert json.loads(pitchey.ok("audit", "--json").lines[-1])["action"] == "node.remove"

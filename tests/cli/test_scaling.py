@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pitchey_cli.domain.decision import Headroom, Metrics, PoolSettings, PoolView, ScalerState
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.domain.observation import LastDecision, Measure, Measurement
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.scaling import Headroom, Metrics, PoolSettings, PoolView, ScalerState, decide, explain
+from pitchey_cli.domain.scaling import decide, explain
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.vocabulary import Service
 from tests.conftest import Pitchey

@@ -17,7 +17,7 @@ from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
-from tests.conftest import Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
 
 HOST = ("--cpus", "8", "--memory", "16")
 SIMULATE = ("scaling", "simulate", *HOST)
@@ -215,6 +215,6 @@ def test_ctrl_c_ends_it_cleanly(pitchey: Pitchey) -> None:
     while "_multiarray_umath" not in maps.read_text():  # numpy is loaded: it has begun
         assert endless.poll() is None
     endless.send_signal(signal.SIGINT)
-    out, err = endless.communicate(timeout=30)
+    out, err = endless.communicate(timeout=DEADLINE_SECONDS)
     assert (endless.returncode, out) == (130, "")
     assert "Traceback" not in err

@@ -95,11 +95,12 @@ def test_a_test_says_what_was_answered(pitchey: Pitchey, receiver: Receiver) -> 
         (("replay", "here", "msg_1", "--failed"), 2, "Name messages, or say --failed"),
         (("replay", "here", "msg_1"), 3, "was never sent 'msg_1'"),
         (("remove", "twice"), 2, "2 webhooks are called 'twice'"),
+        (("add", "here", "https://example.org/"), 2, "default has a webhook 'here' already"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_told(pitchey: Pitchey, arguments: tuple[str, ...], code: int, said: str) -> None:
-    for name in ("here", "twice", "twice"):
-        pitchey.ok("webhooks", "add", name, "https://example.org/")
+    for chosen in (("here",), ("twice",), ("twice", "--all-organisations")):
+        pitchey.ok("webhooks", "add", *chosen, "https://example.org/")
     answer = pitchey("webhooks", *arguments)
     assert answer.code == code and said in answer.err, answer.err
 

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pitchey_cli.domain.errors import InputNotFound, StaleToken, StoreError, UsageError
+from pitchey_cli.domain.away import CODE
+from pitchey_cli.domain.errors import InputNotFound, NameTaken, StaleToken, StoreError, UsageError
 from pitchey_cli.domain.job import (
     Dependency,
     Instance,
@@ -92,9 +93,17 @@ def started(store: Store, job: NewJob | None = None) -> Job:
     return claim(store)[0]
 
 
-def end(store: Store, job: Job, reason: Reason, *, is_retryable: bool = False, now: datetime = NOON) -> Job:
+def end(
+    store: Store,
+    job: Job,
+    reason: Reason,
+    *,
+    is_retryable: bool = False,
+    error: JobError | None = None,
+    now: datetime = NOON,
+) -> Job:
     assert job.token is not None
-    outcome = Outcome(reason, is_retryable=is_retryable)
+    outcome = Outcome(reason, error, is_retryable=is_retryable)
     store.finish(job.id, job.token, outcome, after_attempt(job, outcome, now=now, dice=0.5), now=now, tick=0)
     return store.job(job.id)
 
@@ -158,6 +167,7 @@ def test_an_unknown_job_is_not_found(store):
     with pytest.raises(InputNotFound, match="nothing"):
         store.job(JobId("nothing"))
     assert store.details(JobId("nothing")) == {}
+    assert store.length_of_result(JobId("nothing")) == 0
     assert store.outputs(JobId("nothing")) == store.attempts(JobId("nothing")) == []
 
 
@@ -268,7 +278,7 @@ def test_two_processes_never_take_the_same_job(tmp_path):
     store = SqliteStore.open(tmp_path / "pitchey.db")
     submit(store, *(video(f"j{n:03}") for n in range(200)))
     children = [child(CLAIMING_CHILD, tmp_path / "pitchey.db") for _ in range(2)]
-    taken = [line for each in children for line in each.communicate(timeout=30)[0].split()]
+    taken = [line for each in children for line in each.communicate(timeout=120)[0].split()]
     assert sorted(taken) == [f"j{n:03}" for n in range(200)]
     assert len(store.running()) == 200
 
@@ -319,6 +329,7 @@ def test_success_keeps_outputs_details_and_usage(store):
     assert (found.state, found.token, found.finished_at, found.progress) == (JobState.SUCCEEDED, None, later, 1.0)
     assert store.outputs(job.id) == list(outputs)
     assert store.details(job.id) == {"a": [1]}
+    assert 300 < store.length_of_result(job.id) < 600, "three outputs, and what is said of them"
     assert found.verdict is None
     assert (attempt.reason, attempt.usage) == (Reason.COMPLETED, usage)
     assert store.events(after=2)[0].data["outputs"] == 3
@@ -475,6 +486,23 @@ def test_of_jobs_that_are_submitted_and_claimed_together_each_is_told_in_its_ord
     assert told == [("job.submitted", name, False) for name in names] + [("job.started", name, True) for name in names]
 
 
+def test_the_name_of_a_webhook_is_its_organisations_alone(store):
+    store.add_organisation("acme", now=NOON)
+
+    def add(webhook_id: str, organisation: str) -> None:
+        store.add_webhook(Webhook(webhook_id, "chat", organisation, "https://example.org/", (), (), NOON, "whsec_"))
+
+    add("w1", "acme")
+    with pytest.raises(NameTaken, match="acme has a webhook 'chat' already") as refused:
+        add("w2", "acme")
+    assert "pitchey webhooks remove" in refused.value.hint
+    add("w3", "default")
+    add("w4", "")
+    assert [each.id for each in store.webhooks()] == ["w1", "w3", "w4"]
+    store.remove_webhook("w1")
+    add("w5", "acme")
+
+
 def test_a_batch_whose_last_jobs_end_together_has_finished_once(store):
     store.add_webhook(Webhook("w", "chat", "", "https://example.org/", ("batch.finished",), (), NOON, "whsec_"))
     submit(store, video("a", batch="night"), video("b", batch="night"))
@@ -511,6 +539,24 @@ def test_a_retry_that_got_its_time_from_a_clock_an_hour_ahead_comes_back_when_th
     assert store.release_due(now=NOON) == 1
     assert store.job(job.id).state is JobState.QUEUED
     assert store.job(JobId("later")).run_at == ahead
+
+
+def test_a_job_that_waits_for_a_bucket_comes_back_when_the_clock_is_right(store):
+    ahead, away = NOON + timedelta(hours=1), JobError(CODE, "s3://films/a does not answer.")
+    job = end(store, started(store, video("away")), Reason.INTERRUPTED, error=away, now=ahead)
+    assert (job.state, job.attempts_used, job.error) == (JobState.SCHEDULED, 0, away)
+    assert types(store, "away")[-1] == "interrupted"
+    store.bring_retries_forward(now=NOON, latest=NOON + timedelta(minutes=10))
+    assert store.release_due(now=NOON) == 1
+
+
+def test_a_job_that_waited_for_a_bucket_until_its_time_was_over_says_so(store):
+    away = JobError(CODE, "s3://films/a does not answer.")
+    job = end(store, started(store, video(deadline=LEASE, expires_at=LEASE)), Reason.INTERRUPTED, error=away)
+    assert store.expire(now=LEASE) == 1
+    dead = store.job(job.id)
+    assert dead.state is JobState.DEAD and dead.error is not None
+    assert dead.error.code == "expired" and dead.error.message.endswith("s3://films/a does not answer.")
 
 
 def test_a_time_that_has_passed_schedules_nothing(store):

@@ -7,14 +7,17 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
 import pytest
 from docker.models.containers import Container
 
-from pitchey_cli.engines.port import LABEL_PORTER
+from pitchey_cli.domain import layout
+from pitchey_cli.engines.port import LABEL_PORTER, LABEL_STATE
+from pitchey_cli.store.sqlite import SqliteStore
 from tests.conftest import DEADLINE_SECONDS, RESOURCES, Pitchey
 from tests.resources.sounds import ffprobe
 from tests.servers.s3 import Bucket, S3Server
@@ -50,12 +53,17 @@ class Apart:
     pitchey: Pitchey
     bucket: Bucket
     docker: docker.DockerClient
-    before: set[str] = field(default_factory=set)
+
+    @property
+    def labels(self) -> list[str]:
+        """What all carry that this Pitchey has on the engine beside its workers."""
+        state_dir = self.pitchey.state_dir.resolve()
+        with closing(SqliteStore.open(layout.database(state_dir))) as store:
+            return [LABEL_PORTER, f"{LABEL_STATE}={layout.label(store.state_id(), state_dir)}"]
 
     def porters(self) -> list[Container]:
         """Those of this Pitchey."""
-        found = self.docker.containers.list(all=True, filters={"label": LABEL_PORTER})
-        return [each for each in found if str(each.name) not in self.before]
+        return self.docker.containers.list(all=True, filters={"label": self.labels})
 
     def worker(self) -> Container:
         """The container in which the programs of the only instance run."""
@@ -84,9 +92,7 @@ def apart(
     pitchey = Pitchey(tmp_path / "state", work, settings)
     for service in ("video", "media"):
         pitchey.ok("images", "build", service)
-    here = Apart(pitchey, bucket, docker_client)
-    here.before = {str(each.name) for each in here.porters()}
-    yield here
+    yield Apart(pitchey, bucket, docker_client)
     pitchey.end()
 
 
@@ -96,8 +102,7 @@ def test_sound_and_pictures_come_back_and_nothing_stays_on_the_engine(apart: Apa
     assert ffprobe(out / "sample_10s-mp3.mp3")["audio"]["codec_name"] == "mp3"
     assert ffprobe(out / "sample_10s-waveform.png")["video"]["codec_name"] == "png"
     assert apart.porters() == []
-    volumes = apart.docker.volumes.list(filters={"label": LABEL_PORTER})
-    assert [volume.name for volume in volumes if "media" in str(volume.name)] == []
+    assert apart.docker.volumes.list(filters={"label": apart.labels}) == []
     assert list((apart.pitchey.state_dir / "instances").iterdir()) == []
 
 
@@ -164,7 +169,7 @@ def test_a_program_in_the_instance_reaches_nothing_and_learns_no_secret(apart: A
     (porter,) = apart.porters()
     shown = json.dumps([porter.attrs, worker.attrs]) + porter.logs().decode() + worker.logs().decode()
     assert secret not in shown
-    assert "Signature" not in shown
+    assert "Signature" not in shown and "PRIVATE KEY" not in shown
     assert {mount["Type"] for mount in worker.attrs["Mounts"]} == {"volume"}
     kept = b"".join(path.read_bytes() for path in (apart.pitchey.state_dir / "logs").rglob("*.ndjson"))
     assert b"Signature" not in kept

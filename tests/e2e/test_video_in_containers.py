@@ -129,10 +129,10 @@ def test_what_was_asked_for_and_what_the_host_granted_are_recorded(contained: Pi
 
 
 def test_a_container_outlives_a_killed_daemon_and_its_job_is_not_run_again(
-    contained: Pitchey, clip: Path, slow_options: list[str]
+    contained: Pitchey, clip: Path, lasting_options: list[str]
 ) -> None:
     daemon = contained.start_daemon()
-    (job_id,) = contained.ok("submit", "video", clip, *slow_options).lines
+    (job_id,) = contained.ok("submit", "video", clip, *lasting_options).lines
     before = contained.until_working(job_id)
     daemon.kill()
     daemon.wait()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.alerts import parse_rules
+from pitchey_cli.domain.alerts import Rule, parse_rules
 from pitchey_cli.domain.job import JobId, NewJob
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.nodes import BEATS_PER_LEASE, Health, NodeFacts, Room
@@ -19,7 +23,42 @@ from tests.resources.scripted_engine import Machine
 from tests.resources.scripted_node import Daemon, open_store, service
 from tests.resources.scripted_time import ScriptedClock, ScriptedLoop
 
-RULES = parse_rules("queue_wait=60,engine_away=60,crash_loop=off", where="the test")
+
+@dataclass
+class Ground:
+    """An engine and a queue, and a daemon that judges by the rules of a test."""
+
+    world: ScriptedLoop
+    folder: Path
+    machine: Machine
+    store: Store
+    daemons: list[Daemon] = field(default_factory=list)
+
+    def judge(self, rules: tuple[Rule, ...]) -> None:
+        """Start the daemon."""
+        services = {Service.VIDEO: service(Service.VIDEO, slots=1)}
+        made = Daemon(self.world, self.machine, self.folder, services, QueuePolicy(), lambda _: None, alerts=rules)
+        self.daemons.append(made)
+
+    def told(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """What has been told of alerts: that they have fired or are over, and the rest of it."""
+        return [(each.type, each.data) for each in self.store.events(after=0) if each.type.startswith("alert_")]
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    world = ScriptedLoop(ScriptedClock())
+
+    async def machine() -> Machine:
+        return Machine()
+
+    made = Ground(world, tmp_path, world.run_until_complete(machine()), open_store(layout.database(tmp_path)))
+    yield made
+    for each in made.daemons:
+        each.drain()
+    made.store.close()
+    world.pass_time(1.0)
+    world.close()
 
 
 @contextmanager
@@ -38,21 +77,12 @@ def other_node(world: ScriptedLoop, store: Store, health: Health, *, lease_secon
     living.cancel()
 
 
-def test_one_node_tells_of_the_disk_and_the_engine_of_another_and_that_it_is_gone(tmp_path: Path) -> None:
-    world = ScriptedLoop(ScriptedClock())
-
-    async def machine() -> Machine:
-        return Machine()
-
-    engine = world.run_until_complete(machine())
-    store = open_store(layout.database(tmp_path))
-    services = {Service.VIDEO: service(Service.VIDEO, slots=1)}
-    rules = parse_rules("", where="the test")
-    daemon = Daemon(world, engine, tmp_path, services, QueuePolicy(), lambda _: None, alerts=rules)
+def test_one_node_tells_of_the_disk_and_the_engine_of_another_and_that_it_is_gone(ground: Ground) -> None:
+    world, store = ground.world, ground.store
+    ground.judge(parse_rules("", where="the test"))
 
     def told() -> list[tuple[str, str, str]]:
-        found = [each for each in store.events(after=0) if each.type.startswith("alert_")]
-        return sorted((each.type, each.data["rule"], each.data["about"]) for each in found)
+        return sorted((kind, data["rule"], data["about"]) for kind, data in ground.told())
 
     with other_node(world, store, Health(GIB, 120.0)):
         world.pass_time(60)
@@ -66,39 +96,23 @@ def test_one_node_tells_of_the_disk_and_the_engine_of_another_and_that_it_is_gon
         world.pass_time(30)
         assert [each[1] for each in told() if each[0] == "alert_resolved"] == ["disk_free", "engine_away", "node_away"]
         assert len(told()) == 6
-    daemon.drain()
-    store.close()
-    world.pass_time(1.0)
-    world.close()
 
 
-def test_a_daemon_tells_of_an_engine_that_is_away_and_of_jobs_that_wait_and_when_it_is_over(tmp_path: Path) -> None:
-    world = ScriptedLoop(ScriptedClock())
-
-    async def machine() -> Machine:
-        return Machine()
-
-    engine = world.run_until_complete(machine())
-    store = open_store(layout.database(tmp_path))
-    services = {Service.VIDEO: service(Service.VIDEO, slots=1)}
-    daemon = Daemon(world, engine, tmp_path, services, QueuePolicy(), lambda _: None, alerts=RULES)
+def test_a_daemon_tells_of_an_engine_that_is_away_and_of_jobs_that_wait_and_when_it_is_over(ground: Ground) -> None:
+    world = ground.world
+    ground.judge(parse_rules("queue_wait=60,engine_away=60,crash_loop=off", where="the test"))
 
     def told() -> list[tuple[str, str]]:
-        found = [each for each in store.events(after=0) if each.type.startswith("alert_")]
-        return [(each.type, each.data["rule"]) for each in found]
+        return [(kind, data["rule"]) for kind, data in ground.told()]
 
     world.pass_time(60)
     assert told() == []
-    engine.is_away = True
-    store.enqueue([NewJob(JobId("a"), Service.VIDEO, {})], now=world.clock.now())
+    ground.machine.is_away = True
+    ground.store.enqueue([NewJob(JobId("a"), Service.VIDEO, {})], now=world.clock.now())
     world.pass_time(40)
     assert told() == []
     world.pass_time(60)
     assert sorted(told()) == [("alert_fired", "engine_away"), ("alert_fired", "queue_wait")]
-    engine.is_away = False
+    ground.machine.is_away = False
     world.pass_time(200)
     assert sorted(told()[2:]) == [("alert_resolved", "engine_away"), ("alert_resolved", "queue_wait")]
-    daemon.drain()
-    store.close()
-    world.pass_time(1.0)
-    world.close()

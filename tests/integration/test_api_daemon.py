@@ -18,7 +18,9 @@ import psutil
 import pytest
 
 from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.resources.programs import held, working
 from tests.resources.waiting import until
+from tests.resources.workers import is_alive
 
 
 @dataclass
@@ -32,8 +34,7 @@ class Daemon:
     @property
     def front(self) -> psutil.Process:
         """The process that serves the API."""
-        children = psutil.Process(self.process.pid).children()
-        return next(each for each in children if "pitchey_cli.api" in each.cmdline())
+        return working(self.process.pid, "pitchey_cli.api")[0]
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.address, timeout=60)
@@ -74,7 +75,7 @@ def test_an_api_that_breaks_is_started_again_and_the_daemon_goes_on(pitchey: Pit
         client.get("/healthz")
         first = daemon.front
         first.send_signal(signal.SIGKILL)
-        until(lambda: not first.is_running() or first.status() == psutil.STATUS_ZOMBIE, "it is dead")
+        until(lambda: not is_alive(first.pid), "it is dead")
     with daemon.client() as client:  # whoever connects meanwhile waits, and is not refused
         assert client.get("/healthz").status_code == 200
     assert daemon.front.pid != first.pid and daemon.process.poll() is None
@@ -86,10 +87,10 @@ def test_while_the_daemon_drains_jobs_are_still_followed_and_readiness_is_gone(
     daemon = start(pitchey)
     job_id = pitchey.ok("submit", "video", clip, *lasting_options).lines[0]
     with daemon.client() as client:
-        pitchey.until(job_id, lambda job: job["state"] == "running")
-        draining = pitchey.start("daemon", "drain")
-        until(lambda: client.get("/readyz").json()["isDraining"], "it says that it drains")
-        assert client.get("/readyz").status_code == 503
+        with held(daemon.process.pid, job_id):
+            draining = pitchey.start("daemon", "drain")
+            until(lambda: client.get("/readyz").json()["isDraining"], "it says that it drains")
+            assert client.get("/readyz").status_code == 503
         assert client.get(f"/v1/jobs/{job_id}?wait=50").json()["state"] == "succeeded"
     draining.wait(DEADLINE_SECONDS)
     with pytest.raises(httpx.ConnectError), daemon.client() as client:
@@ -105,7 +106,7 @@ def test_a_daemon_that_is_killed_takes_its_api_along_and_the_next_has_the_same_a
     daemon.process.wait()
     next_one = start(pitchey, daemon.address.removeprefix("http://"))
     assert next_one.address == daemon.address
-    until(lambda: not api.is_running(), "the first API has ended")
+    until(lambda: not is_alive(api.pid), "the first API has ended")
     with next_one.client() as client:
         assert client.get("/readyz").json()["status"] == "ready"
 
@@ -165,12 +166,17 @@ def test_no_url_of_a_job_gets_to_this_machine_or_its_network_and_nothing_says_wh
         specs = [{"inputUrl": url, "outputFormat": "thumbnail"} for url in urls]
         marked = {"inputUrl": "upload:input", "outputFormat": "mp4", "watermark": {"imageUrl": urls[1]}}
         with daemon.client() as client:
-            body = {"jobs": [{"service": "video", "spec": each} for each in [*specs, marked]]}
-            files = {"input": ("clip.mp4", clip.read_bytes())}
-            placed = client.post("/v1/jobs", files=files, data={"jobs": json.dumps(body)})
-            assert placed.status_code == 201, placed.text
-            for job in placed.json()["jobs"]:
-                ended = client.get(f"/v1/jobs/{job['id']}", params={"wait": 50}).json()
+            for spec in [*specs, marked]:
+                files = {"input": ("clip.mp4", clip.read_bytes())} if spec is marked else {}
+                order = json.dumps({"service": "video", "spec": spec}).encode()
+                refused = client.post("/v1/jobs", files={**files, "job": (None, order, "application/json")})
+                assert refused.status_code == 422 and "has no public address" in refused.json()["detail"], refused.text
+            # Whoever submits may believe that the daemon may go there: it is looked again when they are fetched.
+            allowed = {"PITCHEY_NETWORK_ALLOW_PRIVATE_URLS": "true"}
+            asked = [("submit", "video", url, "--output-format", "thumbnail") for url in urls]
+            asked.append(("submit", "video", clip, "--watermark-image-url", urls[1]))
+            for job_id in [pitchey.ok(*each, **allowed).lines[0] for each in asked]:
+                ended = client.get(f"/v1/jobs/{job_id}", params={"wait": 50}).json()
                 assert ended["state"] == "dead", ended
                 said = json.dumps([ended["error"], [each.get("error") for each in ended["attempts"]]])
                 assert "has no public address" in said and ended["attemptsUsed"] <= 1, said

@@ -70,7 +70,7 @@ def test_no_event_is_lost_or_doubled_when_the_server_is_started_again(tmp_path: 
 
 def test_a_database_that_keeps_whoever_listens_waiting_keeps_nobody_else(tmp_path: Path, postgres_url: str) -> None:
     with served(tmp_path, PITCHEY_STORE_URL=postgres_url) as api, psycopg.connect(postgres_url) as other:
-        client, token = api.client(timeout=1), api.token()
+        client, token = api.client(), api.token()
         with api.client(token).stream("GET", "/v1/events") as answer:
             lines = answer.iter_lines()
             assert next(lines) == "retry: 1000"
@@ -188,3 +188,31 @@ def test_a_websocket_is_refused_with_the_same_problem(api: Served, query: str, t
         pass
     assert refused.value.response.status_code == status
     assert json.loads(refused.value.response.body or b"{}")["status"] == status
+
+
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "status", "said", "way_out"),
+    [
+        ("/v1/jobs", {}, 404, "no WebSocket at /v1/jobs", "/v1/events"),
+        ("/v1/events", {}, 401, "takes a token", "pitchey token add"),
+        ("/v1/events", {"Sec-WebSocket-Version": "7"}, 400, "begins no WebSocket", "Version is to be 13"),
+        ("/v1/events", {"Sec-WebSocket-Key": "x"}, 400, "begins no WebSocket", "16 bytes"),
+        ("/v1/events", {"Sec-WebSocket-Key": ""}, 400, "begins no WebSocket", "16 bytes"),
+        ("/v1/events", {"Upgrade": "h2c"}, 401, "takes a token", "pitchey token add"),
+    ],
+)
+def test_what_begins_no_websocket_is_a_problem_with_a_way_out(
+    api: Served, path: str, changes: dict[str, str], status: int, said: str, way_out: str
+) -> None:
+    api.token()
+    answer = api.client().get(path, headers={**HANDSHAKE, **changes})
+    assert answer.status_code == status and answer.headers["content-type"] == "application/problem+json", answer.text
+    assert said in answer.json()["detail"] and way_out in answer.json()["hint"]

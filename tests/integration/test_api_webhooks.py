@@ -98,8 +98,15 @@ def test_what_cannot_be_added_is_a_problem(client: httpx.Client, asked: object, 
     )
 
 
+def test_a_name_is_given_once(client: httpx.Client) -> None:
+    client.post("/v1/webhooks", json={"name": "x", "url": URL})
+    answer = client.post("/v1/webhooks", json={"name": "x", "url": URL})
+    assert (answer.status_code, answer.json()["code"]) == (409, "name-taken"), answer.text
+    assert "'x' already" in answer.json()["detail"] and "another name" in answer.json()["hint"]
+
+
 def test_an_organisation_that_has_as_many_as_it_may_have_is_told_so(client: httpx.Client) -> None:
-    made = [client.post("/v1/webhooks", json={"name": "x", "url": URL}) for _ in range(MOST_WEBHOOKS)]
+    made = [client.post("/v1/webhooks", json={"name": f"x{n}", "url": URL}) for n in range(MOST_WEBHOOKS)]
     assert {each.status_code for each in made} == {201}
     answer = client.post("/v1/webhooks", json={"name": "x", "url": URL})
     assert answer.status_code == 429 and answer.json()["code"] == "quota-reached", answer.text

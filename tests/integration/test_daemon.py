@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import getpass
 import signal
-import time
 from pathlib import Path
 
-import psutil
-
 from pitchey_cli.daemon import lock
-from tests.conftest import DEADLINE_SECONDS, LOOK_SECONDS, Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.resources.programs import held
+from tests.resources.waiting import stand_still
 
 
 def _submit(pitchey: Pitchey, clip: Path, *options: str) -> str:
@@ -48,11 +47,10 @@ def test_cancelling_what_has_succeeded_changes_nothing_and_is_no_error(pitchey: 
 
 
 def test_why_says_that_all_slots_are_taken(pitchey: Pitchey, clip: Path, slow_options: list[str]) -> None:
-    pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_SLOTS="2", PITCHEY_SERVICES_VIDEO_MAX_INSTANCES="1")
+    daemon = pitchey.start_daemon(PITCHEY_SERVICES_VIDEO_SLOTS="2", PITCHEY_SERVICES_VIDEO_MAX_INSTANCES="1")
     first, second = (_submit(pitchey, clip, *slow_options, "--no-cache") for _ in range(2))
-    pitchey.until_working(first)
-    pitchey.until_working(second)
-    assert "All 2 slots are taken." in pitchey.ok("why", _submit(pitchey, clip)).out
+    with held(daemon.pid, first), held(daemon.pid, second):
+        assert "All 2 slots are taken." in pitchey.ok("why", _submit(pitchey, clip)).out
 
 
 def test_a_waiting_job_is_cancelled_at_once_and_never_runs(pitchey: Pitchey, clip: Path) -> None:
@@ -72,7 +70,7 @@ def test_term_hands_back_what_does_not_end_in_time_without_using_up_an_attempt(
     job_id = _submit(pitchey, clip, *slow_options)
     pitchey.until_working(job_id)
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
     job = pitchey.job(job_id)
     assert (job["state"], job["attempt"], job["attemptsUsed"], job["reason"]) == ("queued", 1, 0, "interrupted")
 
@@ -82,7 +80,7 @@ def test_a_second_term_hands_back_at_once(pitchey: Pitchey, clip: Path, slow_opt
     job_id = _submit(pitchey, clip, *slow_options)
     pitchey.until_working(job_id)
     assert pitchey.ok("daemon", "stop", "--now").err == "The daemon has stopped. 1 job waits for the next one.\n"
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
     assert pitchey.job(job_id)["state"] == "queued"
 
 
@@ -93,26 +91,26 @@ def test_stop_now_is_heard_by_a_daemon_that_has_not_taken_the_first_signal_yet(
     daemon = pitchey.start_daemon(PITCHEY_DAEMON_DRAIN_SECONDS="3600")
     job_id = _submit(pitchey, clip, *slow_options)
     pitchey.until_working(job_id)
-    daemon.send_signal(signal.SIGSTOP)
+    stand_still(daemon.pid)
     daemon.send_signal(signal.SIGTERM)
     answer = pitchey("daemon", "stop", "--now", "--timeout", "0")
     assert answer.code == 5 and "still drains" in answer.err
     daemon.send_signal(signal.SIGCONT)
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
     job = pitchey.job(job_id)
     assert (job["state"], job["attemptsUsed"], job["reason"]) == ("queued", 0, "interrupted")
 
 
 def test_drain_is_heard_by_a_daemon_that_is_behind_with_what_it_was_told(pitchey: Pitchey) -> None:
     daemon = pitchey.start_daemon()
-    daemon.send_signal(signal.SIGSTOP)
+    stand_still(daemon.pid)
     while lock.poke(pitchey.state_dir):
         pass  # until no more go in
     answer = pitchey("daemon", "drain", "--timeout", "0")
     assert answer.code == 5 and "`pitchey daemon stop --now` hands its jobs back." in answer.err
     draining = pitchey.start("daemon", "drain")
     daemon.send_signal(signal.SIGCONT)
-    assert (draining.wait(30), daemon.wait(30)) == (0, 0)
+    assert (draining.wait(DEADLINE_SECONDS), daemon.wait(DEADLINE_SECONDS)) == (0, 0)
 
 
 def test_drain_lets_running_work_end_and_takes_nothing_new(
@@ -120,18 +118,16 @@ def test_drain_lets_running_work_end_and_takes_nothing_new(
 ) -> None:
     daemon = pitchey.start_daemon(PITCHEY_DAEMON_DRAIN_SECONDS="0")
     first = _submit(pitchey, clip, *lasting_options)
-    program = _program_of(first)
-    program.suspend()  # or it ends before the second job is there, on a machine that is slow to submit that
-    draining = pitchey.start("daemon", "drain")
-    assert daemon.stderr is not None
-    for line in daemon.stderr:
-        if "draining" in line:
-            break
-    second = _submit(pitchey, clip)
-    program.resume()
-    _, said = draining.communicate(timeout=60)
+    with held(daemon.pid, first):  # or it ends before the second job is there, on a machine that is slow to submit that
+        draining = pitchey.start("daemon", "drain")
+        assert daemon.stderr is not None
+        for line in daemon.stderr:
+            if "draining" in line:
+                break
+        second = _submit(pitchey, clip)
+    _, said = draining.communicate(timeout=DEADLINE_SECONDS)
     assert (draining.returncode, said) == (0, "The daemon has stopped. 1 job waits for the next one.\n")
-    assert daemon.wait(30) == 0
+    assert daemon.wait(DEADLINE_SECONDS) == 0
     assert pitchey.job(first)["state"] == "succeeded"
     assert pitchey.job(second)["state"] == "queued"
 
@@ -212,17 +208,6 @@ def test_a_daemon_whose_log_has_no_room_goes_on(pitchey: Pitchey, clip: Path) ->
         (job_id,) = pitchey.ok("submit", "video", clip, "--output-format", "thumbnail").lines
         pitchey.ok("wait", job_id)
         assert daemon.poll() is None
-
-
-def _program_of(job_id: str) -> psutil.Process:
-    """The ffmpeg that works for a job, as soon as there is one."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        for process in psutil.process_iter(["name", "cmdline"]):
-            if process.info["name"] == "ffmpeg" and any(job_id in word for word in process.info["cmdline"] or ()):
-                return process
-        time.sleep(LOOK_SECONDS)
-    raise AssertionError(f"no ffmpeg has worked for {job_id}")
 
 
 def _json(line: str) -> dict[str, str]:

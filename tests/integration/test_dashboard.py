@@ -269,12 +269,32 @@ def test_a_jobs_page_gives_its_outputs(api: Served, page: Page, tmp_path: Path) 
     expect(page.locator(".tile", has_text="Attempts").last.locator("dd")).to_have_text("1")
 
 
+@pytest.mark.parametrize("where", ["jobs", "jobs/{job}", "dead-letters"])
+def test_wherever_it_says_what_went_wrong_with_a_job_it_says_the_way_out(api: Served, page: Page, where: str) -> None:
+    job_id = api.add()
+    api.fail(job_id)
+    page.goto(f"/#/{where.format(job=job_id)}")
+    expect(page.get_by_role("row", name="It is no video. Give it one.")).to_be_visible()
+
+
+def test_what_cannot_be_done_is_said_with_the_way_out(api: Served, page: Page) -> None:
+    job_id = api.add()
+    api.fail(job_id)
+    page.route("**/v1/events*", lambda route: route.abort())  # so that it does not know that somebody else was quicker
+    page.goto("/#/dead-letters")
+    again = page.get_by_role("button", name=f"Retry {api.store.job(job_id).name}")
+    expect(again).to_be_visible()
+    api.store.redrive(job_id, now=api.now)
+    again.click()
+    expect(page.locator("#told")).to_have_text(f"Job {job_id} is queued, no dead letter. Only those are queued again.")
+
+
 def test_dead_letters_are_queued_again_and_removed(api: Served, page: Page) -> None:
     first, second = api.add(), api.add()
     api.fail(first)
     api.fail(second)
     page.goto("/#/dead-letters")
-    expect(page.get_by_role("row", name="bad_input")).to_have_count(2)
+    expect(page.get_by_role("row", name="bad_input It is no video. Give it one.")).to_have_count(2)
     page.get_by_role("button", name=f"Remove {api.store.job(first).name}").click()
     page.get_by_role("button", name="Leave it").click()
     expect(page.get_by_role("row", name="bad_input")).to_have_count(2)

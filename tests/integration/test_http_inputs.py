@@ -22,7 +22,8 @@ from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.port import Artifact
 from pitchey_cli.domain.addresses import Address, is_public
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, PitcheyError, UsageError
-from tests.conftest import Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.resources.programs import held
 
 CONTENT = b"moving pictures" * 10_000
 LIMIT = 1_000_000
@@ -174,18 +175,18 @@ def test_a_run_that_ends_does_not_wait_for_the_download_of_another(site, pitchey
     while not pitchey.ok("jobs", "--ids").lines:
         assert first.poll() is None
     (own,) = pitchey.ok("jobs", "--ids").lines
-    pitchey.until_working(own)
     Site.slow_readers.clear()
-    second = pitchey.start("run", "video", f"http://{site}/slow/a.mp4", "-o", "out")
-    assert Site.slow_readers.wait(30)
+    with held(first.pid, own):
+        second = pitchey.start("run", "video", f"http://{site}/slow/a.mp4", "-o", "out")
+        assert Site.slow_readers.wait(DEADLINE_SECONDS)
     first.send_signal(signal.SIGINT)
-    first.communicate(timeout=30)
+    first.communicate(timeout=DEADLINE_SECONDS)
     assert first.returncode == 130
     other = pitchey.job("@last")
     Site.slow_readers.clear()
-    assert Site.slow_readers.wait(30), "the second one has not taken over"
+    assert Site.slow_readers.wait(DEADLINE_SECONDS), "the second one has not taken over"
     second.send_signal(signal.SIGINT)
-    second.communicate(timeout=30)
+    second.communicate(timeout=DEADLINE_SECONDS)
     assert pitchey.job(other["id"])["attempts"][0]["reason"] == "interrupted"
 
 

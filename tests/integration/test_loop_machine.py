@@ -425,6 +425,6 @@ TestHistoryOnPostgres.settings = settings(
 )  # fmt: skip
 TestDaemonHistory = DaemonHistory.TestCase
 TestDaemonHistory.settings = settings(
-    max_examples=100, stateful_step_count=15, deadline=None, print_blob=True,
+    max_examples=60, stateful_step_count=15, deadline=None, print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip

@@ -25,6 +25,13 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield Studio(worker)
 
 
+@pytest.fixture(scope="module")
+def in_chapters(studio: Studio) -> Path:
+    """Where there is a song in every container, with chapters."""
+    out, _ = studio.make(MUSIC, outputPresets=list(CONTAINERS), chapters=CHAPTERS)
+    return out
+
+
 def chapters_of(path: Path) -> list[tuple[float, str]]:
     return [(round(float(each["start_time"]), 2), each["tags"]["title"]) for each in ffprobe(path)["chapters"]]
 
@@ -42,8 +49,8 @@ def samples(path: Path) -> Samples:
 # --- chapters
 
 
-def test_chapters_go_into_every_format(studio: Studio) -> None:
-    out, _ = studio.make(MUSIC, outputPresets=list(CONTAINERS), chapters=CHAPTERS)
+def test_chapters_go_into_every_format(in_chapters: Path) -> None:
+    out = in_chapters
     wanted = [(each["start"], each["title"]) for each in CHAPTERS]
     for name in CONTAINERS.values():
         assert chapters_of(out / name) == wanted, name
@@ -55,9 +62,8 @@ def test_chapters_go_into_every_format(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize("name", list(CONTAINERS.values()))
-def test_chapters_of_a_file_are_kept_and_moved_by_a_cut(studio: Studio, tmp_path: Path, name: str) -> None:
-    first, _ = studio.make(MUSIC, outputPresets=list(CONTAINERS), chapters=CHAPTERS)
-    out, _ = studio.make(first / name, outputPresets=["aac", "flac"], start=2, end=6)
+def test_chapters_of_a_file_are_kept_and_moved_by_a_cut(studio: Studio, in_chapters: Path, name: str) -> None:
+    out, _ = studio.make(in_chapters / name, outputPresets=["aac", "flac"], start=2, end=6)
     for path in ("aac.m4a", "flac.flac"):
         assert chapters_of(out / path) == [(0, CHAPTERS[0]["title"]), (0.5, CHAPTERS[1]["title"])]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import ssl
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pitchey_cli.daemon.line import PorterLine
+from pitchey_cli.daemon.porter import identity, known_by
+from pitchey_cli.daemon.worker_client import WorkerClient
+from pitchey_cli.domain.errors import InstanceGone
 from tests.resources.object_store import ObjectStore, object_store
 from tests.resources.porters import SECRET, Porter
 from tests.resources.waiting import until
@@ -194,10 +200,28 @@ def test_a_program_is_told_neither_the_links_nor_the_secret(porter: Porter) -> N
 
 def test_a_stranger_is_not_listened_to(porter: Porter) -> None:
     for secret in ("", "Bearer wrong", f"Basic {SECRET}"):
-        with httpx.Client(trust_env=False, headers={"Authorization": secret}) as stranger:
-            url = f"http://127.0.0.1:{porter.port}"
+        with httpx.Client(trust_env=False, headers={"Authorization": secret}, verify=porter.known) as stranger:
+            url = f"https://127.0.0.1:{porter.port}"
             assert stranger.get(f"{url}/health").status_code == 401
             assert stranger.post(f"{url}/attempts", content=b"x" * 10**6).status_code == 401
+
+
+def test_nothing_is_said_without_tls(porter: Porter) -> None:
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"http://127.0.0.1:{porter.port}/health", headers=dict(porter.http.headers), trust_env=False)
+    assert not porter.identity.exists(), "the porter has removed its key"
+    assert porter.http.get("/health").status_code == 200, "and goes on"
+
+
+def test_the_host_takes_nobody_else_for_the_porter(porter: Porter) -> None:
+    async def health(known: ssl.SSLContext) -> int:
+        client = WorkerClient(PorterLine(lambda: ("127.0.0.1", porter.port), SECRET, known))
+        return (await client.health()).slots
+
+    assert asyncio.run(health(porter.known)) == 4
+    _, others = identity()
+    with pytest.raises(InstanceGone, match="The porter does not answer"):
+        asyncio.run(health(known_by(others.decode())))
 
 
 def test_a_cancellation_ends_a_transfer_in_the_middle(porter: Porter) -> None:

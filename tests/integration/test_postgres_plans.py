@@ -26,12 +26,17 @@ COLD = {
 }
 #: none of these is about rows
 SCRIPTS = {"tell_webhooks", "tell_no_webhooks"}
+#: change something for each element of a list: in SQLite with its names, here all at once
+OF_LISTS = {"finish_jobs", "finish_attempts"}
 HOT = sorted(POSTGRES.keys() - COLD_IN_SQLITE.keys() - COLD.keys() - SCRIPTS)
 
 
 def test_both_dialects_ask_the_same_with_the_same_parameters() -> None:
     assert SQLITE.keys() == POSTGRES.keys()
     for name, words in SQLITE.items():
+        if name in OF_LISTS:
+            assert set(NAMED.findall(POSTGRES[name])) == {"list"}
+            continue
         assert set(NAMED.findall(words)) == set(NAMED.findall(POSTGRES[name])), name
         assert words.count("?") == POSTGRES[name].count("?"), name
 

@@ -13,6 +13,7 @@ from pitchey_cli.daemon.node import ServiceConfig
 from pitchey_cli.domain.budget import Budget
 from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.cost import TICKS_PER_SECOND
+from pitchey_cli.domain.decision import Limit, Rule
 from pitchey_cli.domain.job import InstanceState, JobId, JobState, NewJob
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.observation import Change, Measure, WarmRequest
@@ -20,7 +21,6 @@ from pitchey_cli.domain.periods import Period
 from pitchey_cli.domain.pool_history import stretches
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.pricelist import PriceList
-from pitchey_cli.domain.scaling import Limit, Rule
 from pitchey_cli.domain.scope import Scope
 from pitchey_cli.operations import scaling
 from processors.protocol import Service

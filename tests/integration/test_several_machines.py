@@ -9,14 +9,15 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pitchey_cli.domain.decision import Headroom, Metrics, PoolSettings, PoolView, ScalerState
 from pitchey_cli.domain.nodes import NodeFacts, Room
 from pitchey_cli.domain.observation import Change, LastDecision, ScalingEvent
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.scaling import Headroom, Metrics, PoolSettings, PoolView, ScalerState, decide, explain
+from pitchey_cli.domain.scaling import decide, explain
 from processors.vocabulary import Service
-from tests.conftest import Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
 from tests.resources.clusters import Cluster
-from tests.resources.waiting import until
+from tests.resources.waiting import stand_still, until
 from tests.servers.s3 import Bucket
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
@@ -42,7 +43,7 @@ def test_a_machine_without_a_daemon_knows_of_the_nodes_that_work(cluster: Cluste
     assert "a: its process engine runs no code" in c.ok("why", program).out
     assert "code" not in a.ok("nodes", "show", "a", "--json").json["services"]
     assert a.ok("daemon", "stop").err == "The daemon has stopped. 2 jobs wait for the next one.\n"
-    daemon.wait(30)
+    daemon.wait(DEADLINE_SECONDS)
     assert (
         "No known node has node=zzz. The job waits" in c.ok("submit", "video", clip, *THUMBNAIL, "--on", "node=zzz").err
     )
@@ -110,7 +111,7 @@ def test_a_job_that_one_node_is_not_set_up_for_is_another_s_and_costs_no_attempt
     url = bucket.put("in/clip.mp4", clip.read_bytes()).replace("s3://", "s3://far@")
     first = a.start_daemon()
     fit = b.start_daemon()
-    os.kill(fit.pid, signal.SIGSTOP)  # so that the one that is not set up for it takes it
+    stand_still(fit.pid)  # so that the one that is not set up for it takes it
     (job_id,) = b.ok("submit", "video", url, *THUMBNAIL, "--max-attempts", "1").lines
     b.until(job_id, lambda job: bool(job["attempts"] and job["attempts"][0]["finishedAt"]))
     os.kill(fit.pid, signal.SIGCONT)
@@ -119,16 +120,16 @@ def test_a_job_that_one_node_is_not_set_up_for_is_another_s_and_costs_no_attempt
     assert [(each["node"], each["reason"]) for each in job["attempts"]] == [("a", "interrupted"), ("b", "completed")]
     assert job["attemptsUsed"] == 1 and job["onNode"] is None
     assert job["attempts"][0]["error"]["code"] == "unfit_node"
-    assert "Node a cannot do it: There is no S3 profile 'far' here" in job["attempts"][0]["error"]["message"]
+    assert "Its node cannot do it: There is no S3 profile 'far' here" in job["attempts"][0]["error"]["message"]
     # Where nobody is set up for it that is the end of it, until somebody is.
     b.ok("daemon", "stop")
-    fit.wait(30)
+    fit.wait(DEADLINE_SECONDS)
     (stuck,) = b.ok("submit", "video", url, *THUMBNAIL, "--max-attempts", "1", "--no-cache").lines
     assert b("wait", stuck).code == 1
     dead = b.job(stuck)
     assert dead["state"] == "dead" and dead["error"]["code"] == "unfit_node", dead
     a.ok("daemon", "stop")
-    first.wait(30)
+    first.wait(DEADLINE_SECONDS)
     has_profile(a, bucket)
     a.start_daemon()
     a.ok("dlq", "retry", stuck)

@@ -21,12 +21,15 @@ from pathlib import Path
 
 import pytest
 
+from pitchey_cli.artifacts.http import READ_SECONDS
 from pitchey_cli.daemon import notice
 from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.errors import NetworkError
 from pitchey_cli.domain.notice import ASK_SECONDS, Notice, Notifier, Provider
 from pitchey_cli.store.sqlite import SqliteStore
-from tests.conftest import Pitchey
+from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.resources.programs import held
+from tests.resources.waiting import until
 
 Answer = tuple[int, str]
 
@@ -186,9 +189,12 @@ def _until_said(daemon: subprocess.Popen[str], words: str) -> list[str]:
     raise AssertionError(f"{words!r} was never said:\n{''.join(said)}")
 
 
-def _nobody() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"http://127.0.0.1:{free.getsockname()[1]}/preempted"
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address at which nobody listens: its port is taken meanwhile, so that nobody else comes to it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/preempted"
 
 
 def _repeated(clip: Path, times: int, into: Path) -> Path:
@@ -212,14 +218,14 @@ def test_what_can_end_before_the_node_goes_ends_and_nothing_new_is_taken(
     answer: list[Answer] = [(404, "")]
     with cloud(lambda method, path, headers: answer[0]) as server:
         daemon = pitchey.start_daemon(**_spot(server.address, PITCHEY_DAEMON_DRAIN_SECONDS="0"))
-        options = ("--no-cache", "--spot-ok", *lasting_options)
-        (short,) = pitchey.ok("submit", "video", _repeated(clip, 6, pitchey.cwd), *options).lines
-        pitchey.until(short, lambda job: job["state"] == "running")
-        answer[0] = _action("terminate", at := _in(120))
-        said = "".join(_until_said(daemon, "draining"))
-        assert pitchey.job(short)["state"] == "running"
-        (late,) = pitchey.ok("submit", "video", clip).lines
-        daemon.communicate(timeout=60)
+        options = ("--spot-ok", *lasting_options)
+        (short,) = pitchey.ok("submit", "video", clip, *options).lines
+        with held(daemon.pid, short):
+            answer[0] = _action("terminate", at := _in(120))
+            said = "".join(_until_said(daemon, "draining"))
+            assert pitchey.job(short)["state"] == "running"
+            (late,) = pitchey.ok("submit", "video", clip).lines
+        daemon.communicate(timeout=DEADLINE_SECONDS)
         assert daemon.returncode == 0
         assert datetime.now(UTC) < at
     assert f"this node is taken away at {at:%H:%M:%S} UTC (terminate): what has not ended in " in said
@@ -239,11 +245,14 @@ def test_what_cannot_end_is_handed_back_in_time_and_a_term_meanwhile_is_no_reaso
         (job_id,) = pitchey.ok("submit", "video", _repeated(clip, 60, pitchey.cwd), *slow_options, "--spot-ok").lines
         pitchey.until_working(job_id)
         answer[0] = _action("stop", at := _in(ASK_SECONDS + 15))
-        _until_said(daemon, "this node is taken away")
+        said = _until_said(daemon, "this node is taken away")
         daemon.send_signal(signal.SIGTERM)  # as a machine does that goes down
-        daemon.communicate(timeout=60)
+        daemon.communicate(timeout=DEADLINE_SECONDS)
         assert daemon.returncode == 0
-        assert at - timedelta(seconds=10) <= datetime.now(UTC) < at
+        assert at - timedelta(seconds=10) <= datetime.now(UTC), "the TERM has hurried it"
+    # Of the 15 to 20 that are left it keeps what handing back takes. How long that lasts is the machine's.
+    seconds = re.search(r"has not ended in (\d+) s is handed back", said[-1])
+    assert seconds is not None and int(seconds[1]) <= 15
     job = pitchey.job(job_id)
     assert (job["state"], job["attempt"], job["attemptsUsed"], job["reason"]) == ("queued", 1, 0, "interrupted")
 
@@ -255,12 +264,12 @@ def test_a_notice_of_this_moment_hands_back_at_once_also_in_a_drain_without_end(
     with cloud(lambda method, path, headers: answer[0]) as server:
         daemon = pitchey.start_daemon(**_spot(server.address))
         (job_id,) = pitchey.ok("submit", "video", clip, *slow_options, "--spot-ok").lines
-        pitchey.until_working(job_id)
-        draining = pitchey.start("daemon", "drain")
-        _until_said(daemon, "draining")
-        answer[0] = _action("hibernate", _in(0))
-        draining.communicate(timeout=60)
-        assert daemon.wait(30) == 0
+        with held(daemon.pid, job_id):
+            draining = pitchey.start("daemon", "drain")
+            _until_said(daemon, "draining")
+            answer[0] = _action("hibernate", _in(0))
+            draining.communicate(timeout=DEADLINE_SECONDS)
+            assert daemon.wait(DEADLINE_SECONDS) == 0
     assert (pitchey.job(job_id)["state"], pitchey.job(job_id)["attemptsUsed"]) == ("queued", 0)
 
 
@@ -272,10 +281,8 @@ def test_a_term_of_the_machine_leaves_time_to_hand_back_whatever_the_drain(
     )
     (job_id,) = pitchey.ok("submit", "video", clip, *slow_options, "--spot-ok").lines
     pitchey.until_working(job_id)
-    begin = time.monotonic()
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(30) == 0
-    assert time.monotonic() - begin < 30
+    assert daemon.wait(DEADLINE_SECONDS) == 0  # and not after the drain
     assert (pitchey.job(job_id)["state"], pitchey.job(job_id)["attemptsUsed"]) == ("queued", 0)
 
 
@@ -307,49 +314,47 @@ def test_a_download_of_which_nothing_comes_any_more_does_not_keep_a_daemon_that_
 ) -> None:
     downloads = tmp_path / "downloads"
     downloads.mkdir()
+    pitchey.environment["PITCHEY_NETWORK_ALLOW_PRIVATE_URLS"] = "true"
     with _silent() as url:
         daemon = pitchey.start_daemon(
             PITCHEY_NODE_IS_SPOT="true",
             PITCHEY_DAEMON_DRAIN_SECONDS="0",
-            PITCHEY_NETWORK_ALLOW_PRIVATE_URLS="true",
             TMPDIR=str(downloads),
         )
         (job_id,) = pitchey.ok("submit", "video", url, "--spot-ok").lines
         pitchey.until(job_id, lambda _: any(downloads.glob("pitchey-*/*")))
         begin = time.monotonic()
         daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(30) == 0
-        assert time.monotonic() - begin < 15
+        assert daemon.wait(DEADLINE_SECONDS) == 0
+        assert time.monotonic() - begin < READ_SECONDS
     assert not list(downloads.glob("pitchey-*"))
     job = pitchey.job(job_id)
     assert (job["state"], job["attemptsUsed"], job["reason"]) == ("queued", 0, "interrupted")
 
 
-def test_an_answer_that_is_neither_yes_nor_no_does_not_end_a_daemon(
-    pitchey: Pitchey, clip: Path, lasting_options: list[str]
+def test_an_answer_that_is_neither_yes_nor_no_does_not_end_a_daemon_and_is_told_once(
+    pitchey: Pitchey, clip: Path
 ) -> None:
     with cloud(lambda method, path, headers: (200, '{"preempted": false}')) as server:
         daemon = pitchey.start("daemon", "run", **_spot(server.address))
         said = "".join(_until_said(daemon, "nobody says whether this node is taken away"))
         assert "neither yes nor no" in said
-        (job_id,) = pitchey.ok("submit", "video", _repeated(clip, 4, pitchey.cwd), *lasting_options, "--spot-ok").lines
+        until(lambda: len(server.asked) >= 2, "it is asked again")
+        (job_id,) = pitchey.ok("submit", "video", clip, "--output-format", "thumbnail", "--spot-ok").lines
         assert pitchey("wait", job_id).code == 0
         daemon.send_signal(signal.SIGTERM)
-        assert daemon.wait(30) == 0
+        _, rest = daemon.communicate(timeout=DEADLINE_SECONDS)
+        assert daemon.returncode == 0 and "nobody says" not in rest
 
 
-def test_where_nobody_answers_the_daemon_says_so_once_and_works(
-    pitchey: Pitchey, clip: Path, lasting_options: list[str]
-) -> None:
-    nobody = _nobody()
+def test_where_nobody_answers_the_daemon_says_so_and_works(pitchey: Pitchey, clip: Path, nobody: str) -> None:
     daemon = pitchey.start("daemon", "run", **_spot(nobody))
     said = "".join(_until_said(daemon, "nobody says whether this node is taken away"))
     assert nobody in said
-    (job_id,) = pitchey.ok("submit", "video", _repeated(clip, 4, pitchey.cwd), *lasting_options, "--spot-ok").lines
-    assert pitchey("wait", job_id).code == 0  # it takes longer than it is to the next question
+    (job_id,) = pitchey.ok("submit", "video", clip, "--output-format", "thumbnail", "--spot-ok").lines
+    assert pitchey("wait", job_id).code == 0
     daemon.send_signal(signal.SIGTERM)
-    _, rest = daemon.communicate(timeout=30)
-    assert daemon.returncode == 0 and "nobody says" not in rest
+    assert daemon.wait(DEADLINE_SECONDS) == 0
 
 
 def test_a_notice_setting_that_names_nobody_keeps_the_daemon_from_starting(pitchey: Pitchey) -> None:
@@ -386,7 +391,7 @@ def _node(pitchey: Pitchey, **environment: str) -> list[tuple[str, str]]:
     return [(each["verdict"], each["saw"] + each["way_out"]) for each in checks if each["subject"] == "node"]
 
 
-def test_doctor_says_who_answers(pitchey: Pitchey) -> None:
+def test_doctor_says_who_answers(pitchey: Pitchey, nobody: str) -> None:
     assert not _node(pitchey)
     assert any("only TERM tells" in saw for _, saw in _node(pitchey, PITCHEY_NODE_IS_SPOT="1"))
     answer: list[Answer] = [(404, "")]
@@ -397,12 +402,12 @@ def test_doctor_says_who_answers(pitchey: Pitchey) -> None:
         answer[0] = 200, "TRUE"
         found = _node(pitchey, **_spot(server.address))
         assert any(verdict == "warning" and "about to be taken away" in saw for verdict, saw in found)
-    found = _node(pitchey, **_spot(_nobody()))
+    found = _node(pitchey, **_spot(nobody))
     assert any(verdict == "warning" and "nobody says" in saw for verdict, saw in found)
 
 
-def test_doctor_says_when_the_grace_is_longer_than_what_is_left_whoever_is_asked(pitchey: Pitchey) -> None:
-    for notifier in ("", _nobody()):
+def test_doctor_says_when_the_grace_is_longer_than_what_is_left_whoever_is_asked(pitchey: Pitchey, nobody: str) -> None:
+    for notifier in ("", nobody):
         found = _node(pitchey, **_spot(notifier), PITCHEY_DAEMON_GRACE_SECONDS="21")
         assert any(verdict == "warning" and "daemon.grace_seconds is 21" in saw for verdict, saw in found)
         found = _node(pitchey, **_spot(notifier), PITCHEY_DAEMON_GRACE_SECONDS="20")

@@ -95,7 +95,7 @@ class Ground:
         if organisation:
             self.store.add_organisation(organisation, now=self.clock.now())
         return operation.add(
-            self.store, path.strip("/"), self.receiver.url(path, host), organisation=organisation,
+            self.store, chosen.pop("name", path.strip("/")), self.receiver.url(path, host), organisation=organisation,
             allow_private=chosen.pop("allow_private", True), now=self.clock.now(), **chosen,
         )  # fmt: skip
 
@@ -321,7 +321,7 @@ def test_what_is_to_be_told_goes_with_what_has_happened_or_not_at_all(ground: Gr
 
 
 def test_an_organisation_has_so_many_endpoints_and_no_more(ground: Ground) -> None:
-    first, *_ = [ground.add() for _ in range(MOST_WEBHOOKS)]
+    first, *_ = [ground.add(name=f"hooks{n}") for n in range(MOST_WEBHOOKS)]
     with pytest.raises(QuotaReached, match="default has 20 webhooks"):
         ground.add()
     ground.add(organisation="rival")

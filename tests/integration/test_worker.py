@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from tests.resources.waiting import until
-from tests.resources.workers import Worker, is_alive
+from tests.resources.workers import DEADLINE_SECONDS, Worker, is_alive
 
 HANDLER = ("--handler", "tests.resources.handlers.behaviours")
 
@@ -192,6 +193,17 @@ def test_an_attempt_knows_how_many_run_beside_it(shared: Worker, token: str, tmp
 # --- events
 
 
+def test_attempts_have_the_share_of_their_instance_and_none_of_their_own(shared: Worker, token: str) -> None:
+    shared.begin(token, does("sleep"))
+    with shared.follow(token) as events:
+        wait_for_log(events, "sleeping")
+        until(lambda: len(shared.strays()) == 1, "those of tests before are gone")
+        (child,) = shared.strays()
+        assert os.getsid(child.pid) == os.getsid(shared.pid), "the kernel weighs sessions"
+        shared.http.delete(f"/attempts/{token}?grace=0")
+        list(events)
+
+
 def test_events_can_be_asked_for_again_from_any_number(shared: Worker, token: str, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     shared.begin(token, does("wait_for_file", str(gate)))
@@ -346,7 +358,7 @@ def test_a_worker_that_nobody_needs_ends(tmp_path: Path) -> None:
             wait_for_log(events, "waiting")
         assert worker.process is not None
         (tmp_path / "gate").touch()
-        assert worker.process.wait(30) == 0
+        assert worker.process.wait(DEADLINE_SECONDS) == 0
         assert json.loads((worker.spool / "a.1" / "result.json").read_text())["type"] == "result"
 
 
@@ -376,7 +388,7 @@ def test_a_worker_whose_service_cannot_work_ends_and_says_why(
         with suppress(AssertionError):  # the look whether it is ready may find that it has ended
             worker.start()
         assert worker.process is not None
-        assert worker.process.wait(30) == 1
+        assert worker.process.wait(DEADLINE_SECONDS) == 1
     finally:
         worker.__exit__()
     assert "The code service cannot work here: ImportError('libmissing.so')" in capfd.readouterr().err

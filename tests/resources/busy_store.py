@@ -9,13 +9,14 @@ from pathlib import Path
 from pitchey_cli.domain.alerts import RULES
 from pitchey_cli.domain.budget import AsOf
 from pitchey_cli.domain.cost import TICKS_PER_HOUR, TICKS_PER_SECOND
+from pitchey_cli.domain.decision import Decision, Headroom, Metrics, PoolView, Rule, ScalerState
 from pitchey_cli.domain.job import Instance, InstanceState, Job, JobError, JobId, NewJob, Outcome
 from pitchey_cli.domain.observation import LastDecision, PoolSample, WarmRequest
 from pitchey_cli.domain.overview import Runner
 from pitchey_cli.domain.placement import Candidate, Places
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.prices import Tariff
-from pitchey_cli.domain.scaling import Decision, Headroom, Metrics, PoolView, Rule, ScalerState, explain
+from pitchey_cli.domain.scaling import explain
 from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.operations.overview import Looking

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import httpx
 
+from pitchey_cli.daemon.porter import identity, known_by
 from tests.resources.object_store import ObjectStore
 from tests.resources.waiting import until
 from tests.resources.workers import DEADLINE_SECONDS, ROOT, Worker
@@ -32,8 +33,13 @@ class Porter:
         self.journal.mkdir()
         (self.port,) = free_ports(1)
         self._options = options
+        key, certificate = identity()
+        self.identity = home / "identity"
+        self.identity.write_bytes(key + certificate)
+        self.known = known_by(certificate.decode())
         self.http = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}", timeout=DEADLINE_SECONDS, trust_env=False,
+            base_url=f"https://127.0.0.1:{self.port}", verify=self.known,
+            timeout=DEADLINE_SECONDS, trust_env=False,
             headers={"Authorization": f"Bearer {SECRET}"},
         )  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
@@ -43,7 +49,8 @@ class Porter:
         secret = self.home / "secret"
         secret.write_text(SECRET)
         command = [sys.executable, "-m", "processors.porter", "--service", "code", "--slots", "4"]
-        command += ["--listen", f"127.0.0.1:{self.port}", "--secret", str(secret), "--run", str(self.worker.run)]
+        command += ["--listen", f"127.0.0.1:{self.port}", "--secret", str(secret)]
+        command += ["--identity", str(self.identity), "--run", str(self.worker.run)]
         command += ["--inputs", str(self.worker.inputs), "--spool", str(self.worker.spool)]
         command += ["--journal", str(self.journal), *self._options]
         self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})

@@ -15,10 +15,10 @@ from pitchey_cli.daemon.node import Node, NodeConfig, ServiceConfig
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.capacity import CapacityPolicy
 from pitchey_cli.domain.clock import Clock
+from pitchey_cli.domain.decision import PoolSettings
 from pitchey_cli.domain.limits import INSTANCE_TYPES
 from pitchey_cli.domain.retention import RetentionPolicy
 from pitchey_cli.domain.retry import RetryPolicy
-from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.port import Store
 from pitchey_cli.store.postgres import PostgresStore

@@ -67,7 +67,7 @@ class Served:
         )  # fmt: skip
         return text
 
-    def client(self, token: str = "", *, timeout: float = 30, **headers: str) -> httpx.Client:
+    def client(self, token: str = "", *, timeout: float = 120, **headers: str) -> httpx.Client:
         """A client that shows a token."""
         shown = headers | ({"Authorization": f"Bearer {token}"} if token else {})
         if self.address.path:
@@ -133,7 +133,7 @@ class Served:
 
     def fail_running(self, job: Job) -> None:
         """Let one that runs fail for good."""
-        self._finish(job, Outcome(Reason.FAILED, JobError("bad_input", "It is no video.")))
+        self._finish(job, Outcome(Reason.FAILED, JobError("bad_input", "It is no video.", "Give it one.")))
 
     def _finish(self, job: Job, outcome: Outcome) -> None:
         assert job.token is not None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
-_DEADLINE_SECONDS = 60.0
+_DEADLINE_SECONDS = 120.0  # far longer than anything takes that is waited for, for a machine that is busy
 _FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.002, 0.05  # what is looked at is to have the processor meanwhile
 
 
@@ -17,3 +21,18 @@ def until(is_so: Callable[[], object], what: str) -> None:
         assert time.monotonic() < deadline, f"still not so: {what}"
         time.sleep(pause)
         pause = min(_LONGEST_LOOK_SECONDS, 1.5 * pause)
+
+
+def stand_still(pid: int) -> None:
+    """Stop a process (SIGCONT lets it go on); on return no thread of it runs, on another processor neither."""
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: _states(pid) == {"T"}, f"process {pid} is stopped")
+
+
+def _states(pid: int) -> set[str]:
+    """Of its threads, see proc_pid_stat(5): the letter after the name, which may have parentheses itself."""
+    found = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # it ends just now
+            found.add(path.read_text().rpartition(") ")[2][0])
+    return found

@@ -22,6 +22,7 @@ class Wire:
     cut_after_sent: int | None = None  #: the connection that gets so far is broken off, once
     cut_after_received: int | None = None
     cuts: int = 0
+    stays_down: bool = False  #: after a cut, so that nobody goes on at once
     is_down: bool = False  #: whoever comes is turned away, and who is there is when they next say something
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -75,6 +76,7 @@ class Wire:
                 is_cut = self.cut_after_received is not None and self.received >= self.cut_after_received
                 self.cut_after_received = None if is_cut else self.cut_after_received
             self.cuts += is_cut
+            self.is_down |= is_cut and self.stays_down
             return is_cut
 
 

@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +21,7 @@ from processors.protocol import SOCKET_NAME
 from tests.resources.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 120.0  # far longer than anything here takes, for a machine that is busy
 
 
 def _python_path() -> str:
@@ -36,6 +37,16 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def is_told_all_along(events: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an attempt has told its progress as it went on: it was never silent for a second and half of its time.
+
+    What lasts for a moment is not told, and on a quick machine much does.
+    """
+    told = [each["at"] for each in events if each["type"] == "progress"]
+    whole = events[-1]["at"] - events[0]["at"]
+    return all(later - earlier <= max(1.0, whole / 2) for earlier, later in pairwise([*told, events[-1]["at"]]))
+
+
 class Worker:
     """A worker process, with directories of its own."""
 
@@ -43,6 +54,7 @@ class Worker:
         self.run, self.inputs, self.spool = home / "run", home / "inputs", home / "spool"
         for directory in (self.run, self.inputs, self.spool):
             directory.mkdir(parents=True, exist_ok=True)
+        self.temporary = home / "tmp"
         self._service = service
         self._options = options
         self._prefix = prefix  # of the command: what sets the stage for the worker
@@ -79,16 +91,22 @@ class Worker:
             *directories,
             *self._options,
         ]
-        process = self.process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": _python_path()}, cwd=ROOT)
+        self.temporary.mkdir(exist_ok=True)  # as instances have one of their own, that goes with them
+        own = {"PYTHONPATH": _python_path(), "TMPDIR": str(self.temporary)}
+        process = self.process = subprocess.Popen(command, env=os.environ | own, cwd=ROOT)
         # A socket that accepts, not just its file: a worker that was killed has left that behind.
         until(lambda: self._accepts() or process.poll() is not None, "the worker is ready")
         assert process.poll() is None, "the worker ended at once"
         return self
 
     def strays(self) -> list[psutil.Process]:
-        """The processes of attempts: all below the worker but its companion, which is no session of its own."""
-        children = psutil.Process(self.pid).children()
-        return [child for child in children if child.is_running() and os.getsid(child.pid) != os.getsid(self.pid)]
+        """The processes of attempts: all below the worker but its companion, which is no group of its own."""
+        found = []
+        for child in psutil.Process(self.pid).children():
+            with suppress(ProcessLookupError):  # it has ended since it was listed
+                if os.getpgid(child.pid) != os.getpgid(self.pid):
+                    found.append(child)
+        return found
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal, and give the exit status."""

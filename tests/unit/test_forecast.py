@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pitchey_cli.domain.decision import Rule
 from pitchey_cli.domain.forecast import (
     DAY,
     INTERVAL_SECONDS,
@@ -21,7 +22,6 @@ from pitchey_cli.domain.forecast import (
     learn,
     season_of,
 )
-from pitchey_cli.domain.scaling import Rule
 
 SETTINGS = ForecastSettings()
 SHORT = 24  # a season that takes a test no time

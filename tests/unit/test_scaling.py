@@ -9,19 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pitchey_cli.domain.decision import Headroom, Limit, Metrics, PoolSettings, PoolView, Rule, ScalerState, Wish
 from pitchey_cli.domain.demand import Demand
-from pitchey_cli.domain.scaling import (
-    Headroom,
-    Limit,
-    Metrics,
-    PoolSettings,
-    PoolView,
-    Rule,
-    ScalerState,
-    Wish,
-    decide,
-    restart_delay,
-)
+from pitchey_cli.domain.scaling import decide, restart_delay
 
 SETTINGS = PoolSettings(sleep_after_seconds=300, max_instances=20)
 QUIET = Metrics(stable_demand=0.0, panic_demand=0.0, wait_seconds=0.0, cpu=0.0, memory=0.0)

@@ -16,10 +16,10 @@ import pytest
 
 from pitchey_cli.domain.arrivals import Arrival
 from pitchey_cli.domain.capacity import CapacityPolicy, Size
+from pitchey_cli.domain.decision import PoolSettings
 from pitchey_cli.domain.limits import GIB
 from pitchey_cli.domain.loads import Durations, RecordedLoad, Shape, Spread, Stream, SyntheticLoad, rate_at
 from pitchey_cli.domain.pools import PoolKey
-from pitchey_cli.domain.scaling import PoolSettings
 from pitchey_cli.domain.simulated_pool import PoolModel
 from pitchey_cli.domain.simulation import PoolResult, Result, Scenario, run
 from processors.vocabulary import Service

@@ -1,7 +1,7 @@
 // Jobs that have used up their attempts, or failed for good: to be looked at, queued again, or removed.
 
 import { ask, inTurn, withQuery } from "./client.js";
-import { confirmed, count, h, moment, table, tell } from "./elements.js";
+import { confirmed, count, h, moment, refusal, table, tell, wrong } from "./elements.js";
 
 export async function deadLetters(root, page) {
   const asked = { service: "", error: "" }, listed = h("div");
@@ -23,7 +23,7 @@ export async function deadLetters(root, page) {
     listed.replaceChildren(table("Dead letters, the newest first", [
       ["job", (job) => [h("a", { href: `#/jobs/${job.id}` }, job.name || job.id), h("div", { class: "why" }, job.id)]],
       ["service", (job) => job.service],
-      ["error", (job) => [h("strong", {}, job.error?.code ?? job.reason ?? ""), h("div", { class: "why" }, job.error?.message ?? "")]],
+      ["error", (job) => [h("strong", {}, job.error?.code ?? job.reason ?? ""), wrong(job.error)]],
       ["attempts", (job) => String(job.attemptsUsed), "number"],
       ["ended", (job) => moment(job.finishedAt)],
       ["", (job) => buttons(job)],
@@ -58,7 +58,7 @@ export async function deadLetters(root, page) {
         tell(typeof said === "function" ? said(answer) : said);
         await look();
       } catch (error) {
-        tell(error.message);
+        tell(refusal(error));
       }
     };
   }

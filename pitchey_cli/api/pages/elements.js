@@ -45,6 +45,16 @@ export function state(value) {
   return h("span", { class: `state ${value}` }, value);
 }
 
+/** What went wrong with a job or an attempt, and the way out; nothing where nothing did. */
+export function wrong(error) {
+  return error && [h("div", { class: "why" }, error.message), error.hint && h("div", { class: "why" }, error.hint)];
+}
+
+/** The same of a request, in one line. */
+export function refusal(error) {
+  return error.hint ? `${error.message} ${error.hint}` : error.message;
+}
+
 /** How far a job is, null where nobody knows. */
 export function bar(fraction, stage) {
   if (fraction === null || fraction === undefined) return h("span", { class: "quiet" }, stage ?? "");

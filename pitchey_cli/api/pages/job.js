@@ -1,7 +1,7 @@
 // One job: where it stands, what it gave, what it said.
 
 import { ask, fileUrl, inTurn, lines, shown, whileShown } from "./client.js";
-import { bar, between, bytes, dollars, facts, h, moment, seconds, state, table, tell } from "./elements.js";
+import { bar, between, bytes, dollars, facts, h, moment, refusal, seconds, state, table, tell, wrong } from "./elements.js";
 import { actions, ENDED } from "./jobs.js";
 
 const SHOWN_BYTES = 4 * 2 ** 20; // pictures up to this size are shown, others are only offered
@@ -88,7 +88,7 @@ function attempts(job) {
     ["instance", (each) => each.instance],
     ["began", (each) => moment(each.startedAt)],
     ["took", (each) => between(each.startedAt, each.finishedAt), "number"],
-    ["ended", (each) => [each.reason ?? "runs", each.error && h("div", { class: "why" }, each.error.message)]],
+    ["ended", (each) => [each.reason ?? "runs", wrong(each.error)]],
     ["CPU", (each) => seconds(each.cpuSeconds), "number"],
     ["memory", (each) => bytes(each.peakRssBytes), "number"],
     ["cost", (each) => dollars(each.costUsd), "number"],
@@ -111,7 +111,7 @@ function list(outputs, page) {
         h("a", { href: url, download: output.path.split("/").at(-1) }).click();
         setTimeout(() => URL.revokeObjectURL(url), 60000);
       } catch (error) {
-        tell(error.message);
+        tell(refusal(error));
       }
       event.target.disabled = false;
     };
@@ -143,7 +143,7 @@ async function follow(id, log, page, hasEnded) {
     } catch (error) {
       if (page.signal.aborted) return;
       if (error.status) {
-        log.append(error.message);
+        log.append(refusal(error));
         return;
       }
     }

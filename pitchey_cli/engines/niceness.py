@@ -1,0 +1,47 @@
+"""How the processes of an instance stand behind the daemon and the API when processors are short.
+
+Linux weighs processes by their niceness; where it gives each session a share of its own (the autogroup of sched(7)),
+the session has a niceness as well, and that of a process only counts inside. Anybody may lower what is their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from pathlib import Path
+
+#: A weight of 272 beside 1024 (sched_prio_to_weight in the kernel): about a quarter of what the daemon has.
+STEP = 6
+
+_LEAST = 19  # the last niceness there is
+_AGAIN_SECONDS = 0.1  # a user may change one session in so long (proc_sched_autogroup_set_nice in the kernel)
+_GIVE_UP_SECONDS = 1.0
+
+
+def stand_behind(leader: int) -> None:
+    """Put a session that has just begun, with all that it starts, behind this process.
+
+    Args:
+        leader: its first process, which leads its group as well. One that has ended is no error.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PGRP, leader, min(_LEAST, os.getpriority(os.PRIO_PROCESS, 0) + STEP))
+    with contextlib.suppress(OSError):  # a kernel without sessions' shares, or it has ended
+        said = Path("/proc/self/autogroup").read_text().split()  # nothing in a session that has no share of its own
+        # One that has been lowered itself is followed, and not left behind: further back hardly anything runs.
+        _of_session(leader, max(STEP, int(said[-1]) if said else 0))
+
+
+def _of_session(leader: int, niceness: int) -> None:
+    deadline = time.monotonic() + _GIVE_UP_SECONDS
+    while True:
+        try:
+            Path(f"/proc/{leader}/autogroup").write_text(str(niceness))
+        except OSError as error:
+            if error.errno != errno.EAGAIN or time.monotonic() > deadline:
+                raise
+        else:
+            return
+        time.sleep(_AGAIN_SECONDS)
