@@ -29,7 +29,7 @@ from processors.worker.threads import granted_threads
 PACKET_BYTES = 128 * 1024  # of one message; a socket's buffer takes more
 QUIET_SECONDS = 0.25  # from the beginning: what is over by then needs to tell no progress
 _MOST_THREADS = 128  # of the 64 slots that an instance may have, and as many that were left behind (companion.py)
-_MOST_AT_ONCE = 8  # attempts in a group: more gain little, keep the first waiting, and leave other processors idle
+_MOST_AT_ONCE = 16  # attempts in a group: more gain little, and keep the first of them waiting
 _PART_CHARS = 60 * 1024  # of an ending in one packet, where a quote becomes two characters
 _BESIDE_CHARS = 200  # that are said beside each
 

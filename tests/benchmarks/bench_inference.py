@@ -1,6 +1,6 @@
 """What 500 texts cost as 500 jobs, beside a bare onnxruntime loop, and beside Pitchey without batching.
 
-    python tests/benchmarks/bench_inference.py [--short] [--engine process|docker] [--jobs 500] [--slots 32]
+    python tests/benchmarks/bench_inference.py [--short] [--engine process|docker] [--jobs 500] [--slots 48]
 
 A whole Pitchey with a daemon. The texts are one job each, all submitted in one transaction, to a model as it ships and
 to one whose manifest says that its batches have one text; then they are the list of one job. The peer is one process
@@ -334,7 +334,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--engine", default="process", choices=("process", "docker"))
     parser.add_argument("--jobs", type=int, default=500)
-    parser.add_argument("--slots", type=int, default=32)
+    parser.add_argument("--slots", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--short", action="store_true")
     chosen = parser.parse_args()

@@ -86,11 +86,11 @@ def test_those_that_are_alike_are_done_at_once(worker: Worker) -> None:
 
 
 def test_of_many_that_are_alike_those_of_one_size_are_done_at_once(tmp_path: Path) -> None:
-    codes = {f"t{number}.1": "together" if number % 2 else "together at last" for number in range(16)}
-    with begun(tmp_path, slots=16) as worker:
+    codes = {f"t{number}.1": "together" if number % 2 else "together at last" for number in range(32)}
+    with begun(tmp_path, slots=32) as worker:
         lines = told(worker, codes)
     for token, code in codes.items():
-        assert of(lines, token)[-1]["result"]["details"] == {"count": 8, "sizes": [len(code)]}
+        assert of(lines, token)[-1]["result"]["details"] == {"count": 16, "sizes": [len(code)]}
 
 
 def test_one_that_is_alike_and_alone_tells_how_far_it_is(worker: Worker) -> None:
