@@ -25,7 +25,7 @@ nodes: ## the same over three daemons on one PostgreSQL and one S3, with network
 sandbox: ## every attack on every engine, and 2,000 jobs of which one in five is hostile
 	@scripts/sandbox
 
-fuzz: ## the API against its own description, some minutes: PITCHEY_FUZZ_EXAMPLES of each operation
+fuzz: ## the API against its own description, for ten minutes
 	@scripts/fuzz
 
 playback: ## streams in headless Chromium, with hls.js and dash.js

@@ -153,7 +153,7 @@ class Pitchey:
 
     def end(self) -> None:
         """Stop what was started, by pid; instances too."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + DEADLINE_SECONDS
         # Two signals that come at once are one, and that one waits for the work: it is told until it has ended.
         while left := [process for process in self.started if process.poll() is None]:
             for process in left:

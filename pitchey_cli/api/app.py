@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, WebSocketRoute
 from starlette.routing import Route as Path
+from starlette.websockets import WebSocket
 
 from pitchey_cli.api.admission import Admission, SignOn
 from pitchey_cli.api.desk import Desk
@@ -32,7 +33,8 @@ def make(desk: Desk, sign_ons: Sequence[SignOn] = ()) -> Starlette:
     admission = Admission(desk, sign_ons)
     paths = [Path(_as_path(each.path), Endpoint(each, desk, admission), methods=[each.method]) for each in ROUTES]
     events = WebSocketRoute(SOCKET_PATH, EventSocket(desk, admission, SOCKET_ROLE, SOCKET_AREA))
-    made = Starlette(routes=[*paths, events], exception_handlers={HTTPException: _not_in_the_table})
+    others = WebSocketRoute("/{path:path}", _no_socket)
+    made = Starlette(routes=[*paths, events, others], exception_handlers={HTTPException: _not_in_the_table})
     made.router.redirect_slashes = False  # a path is in the table, or it is not
     return made
 
@@ -48,6 +50,12 @@ register_url_convertor("service", _Service())
 
 def _as_path(path: str) -> str:
     return path.replace("{service}", "{service:service}")
+
+
+async def _no_socket(socket: WebSocket) -> None:
+    text, hint = f"There is no WebSocket at {socket.url.path[:200]}.", f"There is one at {SOCKET_PATH}."
+    refused = Refused(HTTPStatus.NOT_FOUND, "not-found", text, hint=hint)
+    await socket.send_denial_response(answer_to(refused, id_of(socket.scope)))
 
 
 async def _not_in_the_table(request: Request, error: Exception) -> Response:

@@ -30,7 +30,7 @@ from pitchey_cli.api.hands import no_answer
 from pitchey_cli.api.problems import Refused
 from pitchey_cli.api.route import Body, Query, Route
 from pitchey_cli.domain.access import ALL_ORGANISATIONS, Actor, Role
-from pitchey_cli.domain.errors import PitcheyError, StoreError, Unauthenticated
+from pitchey_cli.domain.errors import NotKept, PitcheyError, StoreError, Unauthenticated
 from pitchey_cli.operations.specs import checked_as
 
 Handler = Callable[..., Awaitable[Response]]
@@ -188,7 +188,8 @@ def parameters(handler: Handler) -> tuple[type[Query] | None, type[Body] | None]
 
 def answer_to(error: Exception, request_id: str, *, is_for_command_line: bool = False) -> Response:
     """What an error is to whoever asked; what nobody foresaw goes into the log."""
-    if isinstance(error, StoreError):  # whose words are for whoever owns the machine: they name its files
+    # The words of these are for whoever owns the machine: they name its files.
+    if isinstance(error, StoreError) and not isinstance(error, NotKept):
         _log(f"request {request_id}: {error} {error.hint}")
         text = "The database or the disk of the server is in trouble."
         return problems.problem(StoreError(text, hint="Try again later."), request_id=request_id)

@@ -108,7 +108,8 @@ def _of_service(service: str, raw: object) -> models.SubmitJob:
 
 
 async def _place(call: Call, asked: Sequence[models.SubmitJob], uploads: Any) -> orders.Placed:
-    wanted = orders.with_key([order_of(call, each) for each in asked], call.header("idempotency-key"))
+    key = call.header("idempotency-key")
+    wanted = orders.with_key([order_of(call, each) for each in asked], key)
     kept = await kept_uploads(call, *(each.spec for each in wanted))
 
     def stage(store: Store) -> Any:
@@ -116,7 +117,7 @@ async def _place(call: Call, asked: Sequence[models.SubmitJob], uploads: Any) ->
         return orders.stage(call.desk.submitting(store), wanted, drafts, now=call.now)
 
     jobs = await call.work(stage)
-    placed = await call.write(lambda store: orders.place(store, call.desk.artifacts, jobs, now=call.now))
+    placed = await call.write(lambda store: orders.place(store, call.desk.artifacts, jobs, key=key, now=call.now))
     call.desk.poke()
     note_taken(call, kept)
     if placed.is_replay:

@@ -89,11 +89,11 @@ WAYS_OUT = {
 }
 
 
-def too_large(what: str, limit_bytes: int) -> Refused:
+def too_large(what: str, limit_bytes: int, *, hint: str | None = None) -> Refused:
     """Something is larger than it may be."""
     text = f"{what} has more than {limit_bytes:,} bytes, which is the limit."
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return Refused(status, "too-large", text, headers={"Connection": "close"})
+    return Refused(status, "too-large", text, hint=hint, headers={"Connection": "close"})
 
 
 def meaning_of(error: PitcheyError) -> tuple[HTTPStatus, str]:
@@ -124,10 +124,15 @@ def problem(error: PitcheyError, *, request_id: str, is_for_command_line: bool =
 def _of_fields(text: str) -> str:
     """A sentence about options as one about fields: `--run-at` is `runAt` here. Commands stay what they are."""
     parts = text.split("`")
-    parts[::2] = [_OPTION.sub(lambda found: to_camel(found[1].replace("-", "_")), part) for part in parts[::2]]
+    parts[::2] = [_OPTION.sub(lambda found: _FIELDS.get(found[1], _in_camel(found[1])), part) for part in parts[::2]]
     return "`".join(parts)
 
 
+def _in_camel(option: str) -> str:
+    return to_camel(option.replace("-", "_"))
+
+
+_FIELDS = {"for": "lasting"}  #: options whose fields have other names
 _OPTION = re.compile(r"(?<![\w'-])--([a-z]+(?:-[a-z]+)*)\b")
 
 

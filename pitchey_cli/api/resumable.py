@@ -115,7 +115,8 @@ async def _take(call: Call, upload: Incoming) -> int:
     try:
         async for chunk in call.request.stream():
             if at + len(held) + len(chunk) > upload.about.length:
-                raise too_large("What comes of the upload", upload.about.length)
+                hint = "Its Upload-Length says so: begin another one for a larger file."
+                raise too_large("What comes of the upload", upload.about.length, hint=hint)
             held += chunk
             if len(held) >= _PIECE_BYTES:
                 await write()

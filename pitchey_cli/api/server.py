@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import gc
 import logging
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -32,6 +34,8 @@ _HEADER_BYTES = 32 * 1024
 _KEEP_ALIVE_SECONDS = 30
 _GRACE_SECONDS = 5  # for answers that are being made when the process ends
 _CONNECTIONS = 1000
+_OF_STRANGERS = ("Invalid HTTP request", "Unsupported upgrade request", "No supported WebSocket library")
+_KEY_BYTES = 16  # of the key of a WebSocket: RFC 6455, 4.1
 _RENEW_SECONDS = 5.0  # between two looks at the files of a certificate
 
 
@@ -59,14 +63,26 @@ class PatientProtocol(H11Protocol):
         self._stop_expecting()
         super().connection_lost(exc)
 
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Begin a WebSocket; what is no beginning of one is refused as all else is, and not as the library would."""
+        wrong = _wrong_with_handshake(dict(self.headers))
+        if wrong:
+            self._refuse(Refused(HTTPStatus.BAD_REQUEST, "handshake", "This begins no WebSocket.", hint=wrong))
+        else:
+            super().handle_websocket_upgrade(event)
+
     def send_400_response(self, msg: str) -> None:
         """What h11 refuses, as a problem detail."""
-        refused = Refused(HTTPStatus.BAD_REQUEST, "not-http", "What came is no HTTP request.", hint=msg)
+        self._refuse(Refused(HTTPStatus.BAD_REQUEST, "not-http", "What came is no HTTP request.", hint=msg))
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer what never gets to a route, and have nothing more of this connection."""
         answer = answer_to(refused, "-")
         body = bytes(answer.body)
         head = [*answer.raw_headers, (b"connection", b"close")]
         with contextlib.suppress(h11.LocalProtocolError):
-            for event in (h11.Response(status_code=400, headers=head), h11.Data(data=body), h11.EndOfMessage()):
+            begin = h11.Response(status_code=refused.status, headers=head)
+            for event in (begin, h11.Data(data=body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
@@ -78,6 +94,17 @@ class PatientProtocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _wrong_with_handshake(headers: Mapping[bytes, bytes]) -> str:
+    """What is wrong with the head of a request for a WebSocket (RFC 6455, 4.2.1); empty when nothing is."""
+    if headers.get(b"sec-websocket-version") != b"13":
+        return "Sec-WebSocket-Version is to be 13."
+    try:
+        key = base64.b64decode(headers.get(b"sec-websocket-key", b""), validate=True)
+    except ValueError:
+        key = b""
+    return "" if len(key) == _KEY_BYTES else "Sec-WebSocket-Key is to be 16 bytes in base 64."
 
 
 async def serve(
@@ -137,7 +164,7 @@ def _config(desk: Desk, certificate: Certificate | None) -> uvicorn.Config:
     )
     config.load()
     # What strangers send is answered, and is no business of the log: they would fill it.
-    logging.getLogger("uvicorn.error").addFilter(lambda record: "Invalid HTTP request" not in record.getMessage())
+    logging.getLogger("uvicorn.error").addFilter(lambda record: not record.getMessage().startswith(_OF_STRANGERS))
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     config.ssl = certificate.context if certificate is not None else None
     return config

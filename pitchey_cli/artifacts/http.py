@@ -17,8 +17,8 @@ from urllib.parse import unquote
 
 from pitchey_cli.artifacts.copying import translated
 from pitchey_cli.artifacts.known import Known
-from pitchey_cli.artifacts.port import Artifact, Artifacts, ProgressCallback
-from pitchey_cli.domain.addresses import Address
+from pitchey_cli.artifacts.port import LARGER, Artifact, Artifacts, ProgressCallback
+from pitchey_cli.domain.addresses import WAY_TO_PRIVATE, Address
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, UsageError
 from pitchey_cli.network.reaching import addresses_of
 
@@ -32,10 +32,6 @@ READ_SECONDS = 30.0  #: of silence
 TOTAL_SECONDS = 3600.0  #: a server that sends a byte now and then must not hold us for ever
 _GONE = (404, 410)
 _PAUSES = (0.2, 1.0, 3.0)  # seconds before what broke off is taken up again
-_PRIVATE = (
-    "Is it spelled so? What is in a private network can be submitted as a file, or the operator sets "
-    "network.allow_private_urls."
-)
 
 
 def fetch(
@@ -89,7 +85,8 @@ def fetch(
             known.note(url, artifact, etag=work.etag)
             return artifact, _name_in(url)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise UsageError(f"{url} is not a URL that can be fetched: {error}.") from error
+        hint = "https://host.example/path, without blanks."
+        raise UsageError(f"{url} is not a URL that can be fetched: {error}.", hint=hint) from error
     except httpx.HTTPError as error:
         raise NetworkError(f"{url} could not be fetched: {error or type(error).__name__}.") from error
 
@@ -107,7 +104,7 @@ def _followed(client: httpx.Client, url: str, headers: dict[str, str], may_reach
             here = here.join(response.headers["location"])
         finally:
             response.close()
-    raise InputRejected(f"{url} redirects more than {MAX_REDIRECTS} times.")
+    raise InputRejected(f"{url} redirects more than {MAX_REDIRECTS} times.", hint="Name the URL where it ends.")
 
 
 def _send(client: httpx.Client, url: httpx.URL, headers: dict[str, str], may_reach: MayReach) -> httpx.Response:
@@ -137,12 +134,12 @@ def _send(client: httpx.Client, url: httpx.URL, headers: dict[str, str], may_rea
 def _allowed(host: str, port: int, may_reach: MayReach) -> list[Address]:
     """The addresses of a host that may be asked."""
     if may_reach is None:
-        return addresses_of(host, port, may_reach=lambda _: True, hint=_PRIVATE)
+        return addresses_of(host, port, may_reach=lambda _: True, hint=WAY_TO_PRIVATE)
     try:
-        return addresses_of(host, port, may_reach=may_reach, hint=_PRIVATE)
+        return addresses_of(host, port, may_reach=may_reach, hint=WAY_TO_PRIVATE)
     except (Denied, InputNotFound) as error:
         # Who names hosts is not to learn what the names of this network lead to, nor which of them there are.
-        raise Denied(f"{host} has no public address.", hint=_PRIVATE) from error
+        raise Denied(f"{host} has no public address.", hint=WAY_TO_PRIVATE) from error
 
 
 def _check_status(response: httpx.Response, url: str, *, is_rest: bool) -> None:
@@ -156,7 +153,7 @@ def _check_status(response: httpx.Response, url: str, *, is_rest: bool) -> None:
         raise Denied(f"{answer}.", hint="Use a URL that needs no login, a signed one for instance.")
     if status in (408, 425, 429) or status >= 500:
         raise NetworkError(f"{answer}.")
-    raise InputRejected(f"{answer}.")
+    raise InputRejected(f"{answer}.", hint="Use a URL that answers 200 with the file.")
 
 
 class _Download:
@@ -188,7 +185,8 @@ class _Download:
             raise InputRejected(f"{self._url} changed while it was fetched.", hint=hint)
         if is_rest:
             if not response.headers.get("content-range", "").startswith(f"bytes {self._done}-"):
-                raise InputRejected(f"{self._url} answers with another part than was asked for.")
+                hint = "Fetch it yourself and submit the file: the server cannot go on where it broke off."
+                raise InputRejected(f"{self._url} answers with another part than was asked for.", hint=hint)
             return
         self._done, self.etag = 0, etag
         self._has_ranges = response.headers.get("accept-ranges", "") == "bytes"
@@ -215,10 +213,11 @@ class _Download:
         except OSError as error:
             raise translated(error, self._url) from error
         if self._done == 0:
-            raise InputRejected(f"{self._url} is empty.")
+            raise InputRejected(f"{self._url} is empty.", hint="Has it been written to the end there?")
 
     def _too_large(self) -> InputRejected:
-        return InputRejected(f"{self._url} is larger than the limit of {self._limit_bytes:,} bytes.")
+        text = f"{self._url} is larger than the limit of {self._limit_bytes:,} bytes."
+        return InputRejected(text, hint=LARGER)
 
 
 @contextmanager

@@ -130,8 +130,7 @@ class Execution:
                 await self._finish(Outcome(self.ending_as, JobError(self.ending_as, "It was ended before it began.")))
             else:
                 words = await self._last_words() if isinstance(error, InstanceGone) else None
-                name = self.node.config.facts.name
-                await self._finish(outcomes.of_start(error, words, name, is_foreground=self.job.is_foreground))
+                await self._finish(outcomes.of_start(error, words, is_foreground=self.job.is_foreground))
             return
         if self.ending_as is not None:  # asked for while the inputs were staged, when the worker knew nothing of it
             await self._tell_end()
@@ -358,7 +357,7 @@ class Execution:
             if self.job.output:
                 await self._delivery.bring(outputs)
         except PitcheyError as error:
-            return outcomes.of_taking(error, self.ending_as, usage, self.node.config.facts.name)
+            return outcomes.of_taking(error, self.ending_as, usage)
         return Outcome(
             Reason.COMPLETED, outputs=outputs, details=ending.result.details, usage=usage, is_retryable=False
         )

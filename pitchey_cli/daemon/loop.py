@@ -43,6 +43,8 @@ from processors.vocabulary import Reason
 
 _CHECK_SECONDS = 10.0  # how often instances are spoken to
 _RECOVER_SECONDS = 10.0
+_MANY_ATTEMPTS = 8  # while so many run, others end within moments of each other:
+_GATHER_SECONDS = 0.005  # one tick for those is worth the wait
 
 
 class Loop:
@@ -300,6 +302,8 @@ class Loop:
             self.changed.clear()
             await self.tick()
             await self._until_something(until)
+            if len(self.executions) >= _MANY_ATTEMPTS:
+                await asyncio.sleep(_GATHER_SECONDS)
 
     async def _until_something(self, until: asyncio.Event) -> None:
         waits = [asyncio.create_task(self.changed.wait()), asyncio.create_task(until.wait())]

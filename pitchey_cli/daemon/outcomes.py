@@ -33,7 +33,7 @@ def is_refusal_for_now(error: PitcheyError) -> bool:
     return isinstance(error, WorkerRefused) and error.status in (429, 503)
 
 
-def of_start(error: PitcheyError, last_words: str | None, node_name: str, *, is_foreground: bool = False) -> Outcome:
+def of_start(error: PitcheyError, last_words: str | None, *, is_foreground: bool = False) -> Outcome:
     """Of an attempt whose inputs could not be had, or that no worker took.
 
     Args:
@@ -48,7 +48,7 @@ def of_start(error: PitcheyError, last_words: str | None, node_name: str, *, is_
     if isinstance(error, NetworkError | StoreError | Unforeseen):
         return Outcome(Reason.FAILED, JobError("not_started", str(error), error.hint or None), is_retryable=True)
     if isinstance(error, ArtifactsDenied | ProfileMissing):
-        return Outcome(Reason.FAILED, _unfit(error, node_name), is_retryable=True)
+        return Outcome(Reason.FAILED, _unfit(error), is_retryable=True)
     return Outcome(Reason.REJECTED, JobError("bad_input", str(error), error.hint or None))
 
 
@@ -71,7 +71,7 @@ def of_error(event: protocol.ErrorEvent, ending_as: Reason | None) -> Outcome:
     return Outcome(reason, said, is_retryable=error.retryable, usage=usage)
 
 
-def of_taking(error: PitcheyError, ending_as: Reason | None, usage: Usage, node_name: str) -> Outcome:
+def of_taking(error: PitcheyError, ending_as: Reason | None, usage: Usage) -> Outcome:
     """Of an attempt whose outputs were made, and could not be taken or delivered."""
     if isinstance(error, Ended):
         assert ending_as is not None
@@ -79,7 +79,7 @@ def of_taking(error: PitcheyError, ending_as: Reason | None, usage: Usage, node_
     if isinstance(error, NetworkError):
         said, is_retryable = JobError("not_stored", str(error), error.hint or None), True
     elif isinstance(error, ArtifactsDenied | ProfileMissing):
-        said, is_retryable = _unfit(error, node_name), True
+        said, is_retryable = _unfit(error), True
     else:
         # A full disk of ours is no fault of the output.
         said, is_retryable = JobError("bad_output", str(error), error.hint), isinstance(error, StoreError)
@@ -102,6 +102,9 @@ def never_started() -> protocol.ErrorEvent:
     return protocol.ErrorEvent(seq=1, at=0.0, error=failure, metrics=protocol.Metrics())
 
 
-def _unfit(error: PitcheyError, node_name: str) -> JobError:
-    """What is said of a node that is not set up as the job needs it: the job is well, and another node may do it."""
-    return JobError(unfit.CODE, f"Node {node_name} cannot do it: {error}", error.hint or None)
+def _unfit(error: PitcheyError) -> JobError:
+    """What is said of a node that is not set up as the job needs it: the job is well, and another node may do it.
+
+    Which node it is stands beside the attempt, for those who may know of nodes; this is read by the organisation.
+    """
+    return JobError(unfit.CODE, f"Its node cannot do it: {error}", error.hint or None)

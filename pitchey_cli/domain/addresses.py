@@ -7,6 +7,7 @@ metadata services of clouds, which hand out credentials.
 from __future__ import annotations
 
 import ipaddress
+import socket
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -18,6 +19,31 @@ _METADATA = frozenset(
     ipaddress.ip_address(text)
     for text in ("fd00:ec2::254", "fd20:ce::254", "168.63.129.16", "100.100.100.200", "192.0.0.192")
 )
+
+#: what whoever named a place that is not public may do
+WAY_TO_PRIVATE = (
+    "Is it spelled so? What is in a private network can be submitted as a file, or the operator sets "
+    "network.allow_private_urls."
+)
+
+
+def said_by(host: str) -> Address | None:
+    """The address that a host says itself, in whatever way it is written; None of a name that has to be looked up.
+
+    As the system reads it, so that `0x7f.1` and `2130706433` are what they lead to. `localhost` and what is below it
+    are never looked up (RFC 6761, 6.3).
+    """
+    plain = host.strip("[]").rstrip(".").lower()
+    if plain == "localhost" or plain.endswith(".localhost"):
+        return ipaddress.IPv4Address("127.0.0.1")
+    try:
+        return ipaddress.ip_address(plain)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(plain))
+    except (OSError, UnicodeError):
+        return None
 
 
 def is_public(address: Address) -> bool:

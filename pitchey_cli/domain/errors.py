@@ -142,6 +142,10 @@ class StoreError(PitcheyError):
     exit_code = ExitCode.STORE
 
 
+class NotKept(UsageError, StoreError):
+    """A text that this database cannot keep, and another one may: whoever has written it leaves something out."""
+
+
 class SchemaTooNew(StoreError):
     """A newer Pitchey has changed the database, and not so that this one may go on with it."""
 

@@ -48,6 +48,5 @@ def pass_on(job: Job, outcome: Outcome, node_id: str, nodes: Iterable[NodeRecord
         return PassedOn(replace(outcome, reason=Reason.INTERRUPTED), wanted)
     if len(daemons) == 1 or outcome.error is None:
         return PassedOn(outcome, asked(job.on_node))
-    named = ", ".join(each.facts.name for each in daemons if each.id != node_id)
-    said = f"{outcome.error.message} No other node that is up may take it or can do it ({named})."
+    said = f"{outcome.error.message} No other node that is up may take it or can do it."
     return PassedOn(replace(outcome, error=replace(outcome.error, message=said)), asked(job.on_node))

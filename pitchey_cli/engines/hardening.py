@@ -35,6 +35,9 @@ _CPU_PERIOD_MICROSECONDS = 100_000  # the kernel's default
 # Of one user on the whole host, so it is not what stops a fork bomb: that is the pids limit. Podman as root asks for
 # 1048576 where it is told nothing, and a host with a lower hard limit then refuses to start the container.
 _PODMAN_PROCESSES_OF_USER = 8192
+# Of the 1024 that others have: when processors are short, the daemon and the API answer, and jobs have what is left. It
+# counts where the engine puts containers beside other groups; all that stand in one group of its own weigh as one.
+_CPU_SHARES = 64
 
 
 def container_name(instance_id: str) -> str:
@@ -89,7 +92,7 @@ def porter_arguments(spec: InstanceSpec, *, labels: Mapping[str, str], bound_to:
         porter=None,
     )
     arguments = docker_arguments(own)
-    del arguments["labels"][LABEL_INSTANCE]
+    del arguments["labels"][LABEL_INSTANCE], arguments["cpu_shares"]  # it does no work, and has to answer
     return {
         **arguments,
         "name": porter_name(spec.instance_id),
@@ -167,6 +170,7 @@ def _both(spec: InstanceSpec) -> dict[str, Any]:
         "pids_limit": limits.pids,
         "mem_limit": limits.memory_bytes,
         "memswap_limit": limits.memory_bytes,  # memory and swap together: none is left for swap
+        "cpu_shares": _CPU_SHARES,
     }
 
 
@@ -183,7 +187,7 @@ def _ulimits(**limits: int) -> list[dict[str, Any]]:
 _SLOT_PIDS = 64
 _SLOT_TMP_BYTES = 64 * MIB
 _SLOT_TMP_FILES = 4096
-_SLOT_CPU_SHARES = 256  # a quarter of what others get when processors are short
+_SLOT_CPU_SHARES = 32  # half of what an instance gets when processors are short: there are several of them
 #: What of /proc and /sys speaks of the host: the engines' own lists, and disks, devices and boot options besides.
 _SLOT_MASKED = (
     *("/proc/acpi", "/proc/asound", "/proc/cmdline", "/proc/diskstats", "/proc/interrupts", "/proc/kcore"),

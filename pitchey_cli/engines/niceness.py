@@ -29,7 +29,9 @@ def stand_behind(leader: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.setpriority(os.PRIO_PGRP, leader, min(_LEAST, os.getpriority(os.PRIO_PROCESS, 0) + STEP))
     with contextlib.suppress(OSError):  # a kernel without sessions' shares, or it has ended
-        _of_session(leader, min(_LEAST, int(Path("/proc/self/autogroup").read_text().split()[-1]) + STEP))
+        said = Path("/proc/self/autogroup").read_text().split()  # nothing in a session that has no share of its own
+        # One that has been lowered itself is followed, and not left behind: further back hardly anything runs.
+        _of_session(leader, max(STEP, int(said[-1]) if said else 0))
 
 
 def _of_session(leader: int, niceness: int) -> None:

@@ -26,6 +26,7 @@ from pitchey_cli.domain.access import (
 from pitchey_cli.domain.errors import Denied, InputNotFound, Unauthenticated, UsageError
 from pitchey_cli.domain.job import JOB_ID_ALPHABET
 from pitchey_cli.domain.moments import span
+from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 from pitchey_cli.operations.naming import name
 from pitchey_cli.store.port import Store
 
@@ -62,8 +63,12 @@ def remove_organisation(store: Store, organisation: str, *, now: datetime) -> No
     """Forget an organisation: its tokens end. Its jobs stay.
 
     Raises:
+        UsageError: it is that of all jobs that name none.
         InputNotFound: it is not known.
     """
+    if organisation == DEFAULT_ORGANISATION:
+        hint = "`pitchey token revoke`, `pitchey role revoke` and `pitchey org quota` take from it what it has."
+        raise UsageError(f"{organisation} is the organisation of all jobs that name none, and stays.", hint=hint)
     if not store.remove_organisation(organisation, now=now):
         raise InputNotFound(f"There is no organisation {organisation!r}.", hint="`pitchey org list` names them.")
 

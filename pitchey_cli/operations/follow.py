@@ -10,15 +10,22 @@ from pitchey_cli.domain.job import TERMINAL, Job, JobEvent, JobId, JobState
 from pitchey_cli.store.port import Store
 
 _LOOK_SECONDS = 0.02  # asking a SQLite database whether it changed takes microseconds
+_MANY_JOBS = 50  # whoever waits for so many reads their news
+_SELDOM_SECONDS = 0.1  # no more often than this: reading them takes the processor from those who do the jobs
 
 
 def changes(
-    store: Store, *, tick: Callable[[], None] | None = None, timeout_seconds: float | None = None
+    store: Store,
+    *,
+    tick: Callable[[], None] | None = None,
+    timeout_seconds: float | None = None,
+    look_seconds: float = _LOOK_SECONDS,
 ) -> Iterator[None]:
     """Yield at once, and then whenever another process has committed something.
 
     Args:
-        tick: called at every look, about fifty times a second; what it raises ends the watch.
+        tick: called at every look; what it raises ends the watch.
+        look_seconds: between two looks.
 
     Raises:
         TimedOut: the time is up.
@@ -36,7 +43,7 @@ def changes(
             raise TimedOut(
                 f"Not finished within {timeout_seconds:g} s.", hint="`pitchey why JOB` says what a job waits for."
             )
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(look_seconds)
 
 
 def until_finished(
@@ -58,7 +65,8 @@ def until_finished(
     wanted = frozenset(job_ids)
     changed = set(job_ids)  # at first all of them, then those that have news
     last_event = store.last_event_id()
-    for _ in changes(store, tick=tick, timeout_seconds=timeout_seconds):
+    pause = _SELDOM_SECONDS if len(wanted) >= _MANY_JOBS else _LOOK_SECONDS
+    for _ in changes(store, tick=tick, timeout_seconds=timeout_seconds, look_seconds=pause):
         while batch := store.events(after=last_event):
             last_event = batch[-1].id
             changed.update(event.job_id for event in batch if event.job_id is not None and event.job_id in wanted)
@@ -69,7 +77,7 @@ def until_finished(
                 ended[job_id] = job
         changed.clear()
         has_failed = any(job.state is not JobState.SUCCEEDED for job in ended.values())
-        if len(ended) == len(set(job_ids)) or (fail_fast and has_failed):
+        if len(ended) == len(wanted) or (fail_fast and has_failed):
             break
     return [ended.get(job_id) or store.job(job_id) for job_id in job_ids]
 

@@ -207,7 +207,27 @@ class Placed:
     is_replay: bool  #: all of them were there already, by their keys
 
 
-def place(store: Store, artifacts: Artifacts, jobs: Sequence[NewJob], *, now: datetime) -> Placed:
-    """Queue staged jobs, all or none."""
-    ids = submit.submit(store, jobs, now=now, artifacts=artifacts)
-    return Placed(ids, all(job.id != job_id for job, job_id in zip(jobs, ids, strict=True)))
+def place(
+    store: Store, artifacts: Artifacts, jobs: Sequence[NewJob], *, key: str | None = None, now: datetime
+) -> Placed:
+    """Queue staged jobs, all or none.
+
+    Args:
+        key: of the request; it has no more and no fewer jobs than one of that key before it.
+
+    Raises:
+        UsageError: the key belongs to another request.
+    """
+    with store.transaction():
+        ids = submit.submit(store, jobs, now=now, artifacts=artifacts)
+        are_known = [job.id != job_id for job, job_id in zip(jobs, ids, strict=True)]
+        if key is not None and (any(are_known) is not all(are_known) or _has_other_jobs(store, key, jobs)):
+            text = f"The idempotency key {key!r} belongs to a request with more jobs, or with fewer."
+            raise UsageError(text, hint="Use another key for another request.")
+    return Placed(ids, all(are_known))
+
+
+def _has_other_jobs(store: Store, key: str, jobs: Sequence[NewJob]) -> bool:
+    """Whether there are jobs of a request with this key that are not among these: `with_key` numbers several."""
+    others = [f"{key}:1"] if len(jobs) == 1 else [key, f"{key}:{len(jobs) + 1}"]
+    return any(store.keyed_job(each, jobs[0].organisation) is not None for each in others)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pitchey_cli.artifacts.port import Artifacts
+from pitchey_cli.domain.addresses import WAY_TO_PRIVATE, Address, said_by
 from pitchey_cli.domain.buckets import Grants, is_bucket_url
 from pitchey_cli.domain.errors import UsageError
 from pitchey_cli.domain.fitting import fit, largest_type
@@ -66,6 +68,7 @@ class Submitting:
     grants: Grants | None = None  #: whose jobs may use which profiles of S3; None: nobody asks
     listed: sources.Listed | None = None  #: what lies below a folder in a bucket
     whereabouts: Callable[[], Whereabouts] | None = None  #: of the artifacts; None: nobody asks
+    may_reach: Callable[[Address], bool] | None = None  #: the addresses that URLs may lead to; None: all
 
 
 def drafts(request: Request, listed: sources.Listed | None = None) -> list[Draft]:
@@ -205,7 +208,7 @@ def check(
     history = History(submitting.store, service)
     found = []
     for each in drafts:
-        settings = _settings(submitting.store, each, {**words, **each.queueing}, defaults, now, submitting.grants)
+        settings = _settings(submitting, each, {**words, **each.queueing}, defaults, now)
         found.append(_planned(settings, each, submitting, history, now))
     return found
 
@@ -218,17 +221,23 @@ def _check_buckets(grants: Grants | None, draft: Draft, settings: submit.JobSett
             grants.check(place, settings.organisation)
 
 
+def _check_hosts(may_reach: Callable[[Address], bool] | None, draft: Draft) -> None:
+    """Refuse URLs that say themselves that they lead to where nobody may. Names are looked up when they are fetched."""
+    if may_reach is None:
+        return
+    urls = (source.location for _, source in draft.sources if source.is_url)
+    for host in (urlsplit(url).hostname or "" for url in urls if not is_bucket_url(url)):
+        if (address := said_by(host)) is not None and not may_reach(address):
+            raise UsageError(f"{host} has no public address.", hint=WAY_TO_PRIVATE)
+
+
 def _settings(
-    store: Store,
-    draft: Draft,
-    words: Mapping[str, Any],
-    defaults: Defaults,
-    now: datetime,
-    grants: Grants | None,
+    submitting: Submitting, draft: Draft, words: Mapping[str, Any], defaults: Defaults, now: datetime
 ) -> submit.JobSettings:
     with draft.blamed():
-        found = queueing.settings(words, store, defaults.settings, ttl_seconds=defaults.ttl_seconds, now=now)
-        _check_buckets(grants, draft, found)
+        _check_hosts(submitting.may_reach, draft)
+        found = queueing.settings(words, submitting.store, defaults.settings, ttl_seconds=defaults.ttl_seconds, now=now)
+        _check_buckets(submitting.grants, draft, found)
         if found.slots > defaults.slots:
             text = f"--slots {found.slots}: an instance of the {draft.service} service has {defaults.slots}."
             raise UsageError(text, hint=f"services.{draft.service}.slots sets how many.")

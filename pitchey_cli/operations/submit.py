@@ -84,8 +84,9 @@ def stage(
                             progress=progress,
                         )
                     except InputRejected as error:
-                        if len(drafts) > 1 and not error.hint:
-                            error.hint = f"None of the {len(drafts)} jobs is queued: leave it out, and submit again."
+                        if len(drafts) > 1:
+                            none = f"None of the {len(drafts)} jobs is queued: leave it out, and submit again."
+                            error.hint = f"{error.hint} {none}".lstrip()
                         raise
             inputs.append(staged[key])
         jobs.append(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import secrets
 from collections.abc import Collection, Sequence
@@ -10,7 +9,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from pitchey_cli.domain.access import ID_LENGTH
-from pitchey_cli.domain.addresses import is_forbidden
+from pitchey_cli.domain.addresses import is_forbidden, said_by
 from pitchey_cli.domain.errors import Denied, InputNotFound, UsageError
 from pitchey_cli.domain.moments import span
 from pitchey_cli.domain.webhooks import (
@@ -64,7 +63,8 @@ def add(
         NameTaken: it has one of this name.
     """
     if not text or len(text) > 100:
-        raise UsageError(f"The name of a webhook has 1 to 100 characters, and not {len(text)}.")
+        hint = "As chat or billing."
+        raise UsageError(f"The name of a webhook has 1 to 100 characters, and not {len(text)}.", hint=hint)
     wanted = types_named(types)
     if organisation and any(each.startswith("alert.") for each in wanted):
         hint = "A webhook of all organisations (--all-organisations) is told of them."
@@ -97,11 +97,8 @@ def _checked(url: str, *, allow_private: bool) -> str:
     if parts.username is not None or parts.fragment or "\\" in url:
         raise UsageError("The URL has a part that is not sent, or that everybody would see.", hint=hint)
     # What a name leads to is looked at each time that something is sent; here only what says so itself is.
-    try:
-        address = ipaddress.ip_address("127.0.0.1" if host.rstrip(".") == "localhost" else host)
-    except ValueError:
-        return url
-    if not may_be_told(address, allow_private=allow_private):
+    address = said_by(host)
+    if address is not None and not may_be_told(address, allow_private=allow_private):
         is_never = is_forbidden(address)
         hint = "Webhooks never go there." if is_never else "`webhooks.allow_private` lets webhooks go there."
         raise Denied(f"{host} is no public address.", hint=hint)

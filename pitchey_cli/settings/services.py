@@ -61,8 +61,8 @@ class Services:
 
     video: ServiceSettings = ServiceSettings("standard-2", 3, 300, 0.144, 3600)
     document: ServiceSettings = ServiceSettings("standard-1", 5, 300, 0.072, 600)
-    # Short texts are done sixteen at a time: while some are at the models, the next are fetched and the last recorded.
-    inference: ServiceSettings = ServiceSettings("standard-4", 32, 600, 0.288, 600)
+    # Short texts are done sixteen at a time on each processor: beside two such groups one is recorded, or fetched.
+    inference: ServiceSettings = ServiceSettings("standard-4", 48, 600, 0.288, 600)
     media: ServiceSettings = ServiceSettings("standard-2", 4, 300, 0.144, 3600)
     code: ServiceSettings = ServiceSettings("lite", 10, 120, 0.036, 60)
 

@@ -103,6 +103,9 @@ class _Apart:
     def cached_job(self, cache_key: str, organisation: str) -> Job | None:
         return self._store.cached_job(cache_key, self._organisation)
 
+    def keyed_job(self, key: str, organisation: str) -> Job | None:
+        return self._store.keyed_job(key, self._organisation)
+
     def completed(self, service: Service, *, limit: int) -> list[Past]:
         return []  # how long others' jobs took is theirs: what is expected of these is not known
 

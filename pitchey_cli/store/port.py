@@ -172,6 +172,9 @@ class Store(Schedules, Observations, Accounts, Budgets, Alerts, Tenants, Webhook
         nor whether they have.
         """
 
+    def keyed_job(self, key: str, organisation: str) -> Job | None:
+        """The job of an organisation that has an idempotency key."""
+
     def dependencies(self, job_id: JobId) -> list[Need]:
         """The jobs that a job waits for, or waited for."""
 

@@ -58,11 +58,9 @@ class Queueing(Dependencies, Members):
     def _earlier(self, job: NewJob) -> Job | None:
         if job.idempotency_key is None:
             return None
-        question = {"organisation": job.organisation, "key": job.idempotency_key}
-        row = self._db.row(QUERIES["job_by_idempotency_key"], question)
-        if row is None:
+        earlier = self.keyed_job(job.idempotency_key, job.organisation)
+        if earlier is None:
             return None
-        earlier = rows.job_from(row)
         is_same = (earlier.service, earlier.inputs) == (job.service, job.inputs)
         if not is_same or masked(earlier.service, earlier.spec) != masked(job.service, job.spec):
             raise UsageError(

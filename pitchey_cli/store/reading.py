@@ -91,6 +91,11 @@ class Reader:
         row = self._db.row(QUERIES["cached_job"], {"cache_key": cache_key, "organisation": organisation})
         return None if row is None else rows.job_from(row)
 
+    def keyed_job(self, key: str, organisation: str) -> Job | None:
+        """The job of an organisation that has an idempotency key."""
+        row = self._db.row(QUERIES["job_by_idempotency_key"], {"organisation": organisation, "key": key})
+        return None if row is None else rows.job_from(row)
+
     def dependencies(self, job_id: JobId) -> list[Need]:
         """The jobs that a job waits for, or waited for."""
         found = self._db.rows(QUERIES["dependencies"], {"job_id": job_id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 from psycopg import errors
 
-from pitchey_cli.domain.errors import StoreError
+from pitchey_cli.domain.errors import NotKept, StoreError
 from pitchey_cli.store.server import Server
 
 _AWAY = "It is tried again by itself; `pitchey doctor` shows when it answers."
@@ -63,7 +63,7 @@ def translated(error: psycopg.Error, server: Server) -> Exception:
         if isinstance(error, kind):
             return StoreError(sentence.format(server=server, detail=detail), hint=hint)
     if isinstance(error, psycopg.DataError) and "NUL" in str(error):
-        return StoreError("A text has a NUL character in it, which PostgreSQL cannot keep.", hint="Leave it out.")
+        return NotKept("A text has a NUL character in it, which PostgreSQL cannot keep.", hint="Leave it out.")
     if isinstance(error, psycopg.OperationalError):
         return _lost(error, server, detail)
     return StoreError(f"{server} refused: {detail}.", hint="")

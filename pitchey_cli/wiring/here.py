@@ -255,6 +255,7 @@ class Wiring:
         Args:
             is_foreground: somebody waits for them, and runs them without a daemon where there is none.
         """
+        from pitchey_cli.domain.addresses import is_public
         from pitchey_cli.operations.requests import Defaults, Submitting
         from pitchey_cli.operations.submit import JobSettings
 
@@ -280,6 +281,7 @@ class Wiring:
             policies.grants(),
             self.listed,
             partial(self.files.whereabouts, artifacts),
+            None if self.settings.network.allow_private_urls else is_public,
         )
 
     def looking(self) -> Looking:

@@ -80,6 +80,11 @@ def likeness(request: AttemptRequest) -> Hashable:
     return json.dumps({name: each for name, each in request.spec.items() if name not in _TEXT}, sort_keys=True)
 
 
+def length(request: AttemptRequest) -> int:
+    """Of a short attempt's text, in characters: those of about one length go into a model with little between."""
+    return max(len(str(request.spec.get(name) or "")) for name in _TEXT)
+
+
 def gains_by_company(request: AttemptRequest, repository: Repository, companion: Companion) -> bool:
     """Whether attempts that are like it are quicker at once; not where nothing is known of its model."""
     try:

@@ -2,7 +2,7 @@
 
 Those are done in threads here, beside the attempts that are forks (shared.py). Where a service says how, those that are
 alike are done at once: a thread does what has come in, and what comes meanwhile is the next group. Where there is more
-than one group to do, a second thread takes turns with it: while one is at a model the other says what came of it.
+than one group to do, other threads do the others, as many as the instance has processors.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from typing import Any
 from processors.protocol import AttemptRequest, Result
 from processors.worker.child import ENDING_CHARS, TOO_LONG, Handle, Work, perform, spec_of, succeeded
 from processors.worker.context import Context, HandlerError, Terminated
+from processors.worker.threads import granted_threads
 
 PACKET_BYTES = 128 * 1024  # of one message; a socket's buffer takes more
 QUIET_SECONDS = 0.25  # from the beginning: what is over by then needs to tell no progress
 _MOST_THREADS = 128  # of the 64 slots that an instance may have, and as many that were left behind (companion.py)
 _MOST_AT_ONCE = 16  # attempts in a group: more gain little, and keep the first of them waiting
-_MOST_TURNS = 2  # threads that do those of one likeness
 _PART_CHARS = 60 * 1024  # of an ending in one packet, where a quote becomes two characters
 _BESIDE_CHARS = 200  # that are said beside each
 
@@ -40,6 +40,7 @@ class Together:
 
     likeness: Callable[[AttemptRequest], Hashable]  #: of two that may be, it is the same
     gains: Callable[[AttemptRequest], bool]  #: whether those that are like it are quicker at once; else none are
+    size: Callable[[AttemptRequest], int]  #: of those that are like it the nearest are quickest at once
     handle: Callable[[Sequence[Context[Any]]], Sequence[Result] | None]  #: None: not these. What it raises says as much
 
 
@@ -50,6 +51,7 @@ class _Task:
     request: AttemptRequest
     inputs: Path
     out: Path
+    size: int
     ended: threading.Event = field(default_factory=threading.Event)  #: set: it is to end
 
     def work(self, handle: Handle) -> Work:
@@ -65,9 +67,19 @@ class _Gathered:
     threads: int = 0  #: that do them
 
     @property
-    def wanted_threads(self) -> int:
-        """One, and another for each whole group besides."""
-        return min(_MOST_TURNS, -(-len(self.waiting) // _MOST_AT_ONCE))
+    def groups(self) -> int:
+        """That those who wait make."""
+        return -(-len(self.waiting) // _MOST_AT_ONCE)
+
+    def take(self) -> list[_Task]:
+        """The next group: who has waited longest, and those of about the same size."""
+        if not self.waiting:
+            return []
+        first = self.waiting[0].size
+        group = sorted(self.waiting, key=lambda task: abs(task.size - first))[:_MOST_AT_ONCE]
+        taken = {task.request.token for task in group}
+        self.waiting = [task for task in self.waiting if task.request.token not in taken]
+        return group
 
 
 class Host:
@@ -77,6 +89,7 @@ class Host:
         self._link = link
         self._running: dict[str, _Task] = {}
         self._threads = ThreadPoolExecutor(_MOST_THREADS)
+        self._most_turns = max(2, granted_threads())  # threads that do those of one likeness
         self._gathering = threading.Lock()
         self._gathered: dict[Hashable, _Gathered] = {}
 
@@ -93,7 +106,8 @@ class Host:
             message = json.loads(packet)
             if (ended := self._running.get(message.get("end", ""))) is not None:
                 ended.ended.set()
-            self._begin([_task(each) for each in message.get("attempts", ())], handle, together)
+            size = _same_size if together is None else together.size
+            self._begin([_task(each, size) for each in message.get("attempts", ())], handle, together)
 
     def _begin(self, tasks: Sequence[_Task], handle: Handle, together: Together | None) -> None:
         self._running.update((task.request.token, task) for task in tasks)
@@ -118,7 +132,7 @@ class Host:
         with self._gathering:
             found = self._gathered.setdefault(key, _Gathered())
             found.waiting += tasks
-            while found.threads < found.wanted_threads:
+            while found.threads < min(self._most_turns, found.groups):
                 found.threads += 1
                 starts.append(list(found.waiting))
         for its in starts:
@@ -176,8 +190,7 @@ class Host:
     def _next_group(self, key: Hashable) -> list[_Task]:
         with self._gathering:
             found = self._gathered[key]
-            group, found.waiting = found.waiting[:_MOST_AT_ONCE], found.waiting[_MOST_AT_ONCE:]
-            if not group:
+            if not (group := found.take()):
                 found.threads -= 1
                 if not found.threads:
                     del self._gathered[key]
@@ -217,8 +230,14 @@ class Host:
         self._link.send(packet)
 
 
-def _task(given: Mapping[str, Any]) -> _Task:
-    return _Task(AttemptRequest.model_validate(given["request"]), Path(given["inputs"]), Path(given["out"]))
+def _task(given: Mapping[str, Any], size: Callable[[AttemptRequest], int]) -> _Task:
+    request = AttemptRequest.model_validate(given["request"])
+    return _Task(request, Path(given["inputs"]), Path(given["out"]), size(request))
+
+
+def _same_size(request: AttemptRequest) -> int:
+    del request
+    return 0
 
 
 def _gains(task: _Task, together: Together) -> bool:

@@ -1,11 +1,12 @@
 """What 500 texts cost as 500 jobs, beside a bare onnxruntime loop, and beside Pitchey without batching.
 
-    python tests/benchmarks/bench_inference.py [--short] [--engine process|docker] [--jobs 500] [--slots 32]
+    python tests/benchmarks/bench_inference.py [--short] [--engine process|docker] [--jobs 500] [--slots 48]
 
 A whole Pitchey with a daemon. The texts are one job each, all submitted in one transaction, to a model as it ships and
 to one whose manifest says that its batches have one text; then they are the list of one job. The peer is one process
 that has the tokenizer, the two models of `sentiment` and the texts in memory, and nothing else: the best of several
-batch sizes. All in turns, with the time by the clock and, on the engine `process`, that of the processors, which other
+batch sizes. Beside it stand as many such loops as there are processors, in one process, with one thread for each run.
+All in turns, with the time by the clock and, on the engine `process`, that of the processors, which other
 work on the machine changes less. `--short` leaves out what hardly differs: it is one round of 200 texts, three of the
 batch sizes, ten single texts and the memory of two models.
 
@@ -28,6 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,6 +58,8 @@ from tests.resources.models import default_models
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = (1, 2, 4, 8, 16, 32)
 SHORT_SIZES = (1, 8, 16)
+_LOOPS_SIZE = 16
+_WARMING = 64  # texts
 SINGLES, SHORT_SINGLES = 40, 10
 LOADED = ("embeddings", "sentiment", "classify", "moderate-image", "moderate-text", "entities", "generate")
 BEGINNINGS = (
@@ -114,6 +118,20 @@ class Bare:
         ordered = sorted(texts, key=len)
         for start in range(0, len(ordered), size):
             self.answer(ordered[start : start + size])
+
+
+class BareLoops:
+    """Loops side by side, that share the models and the texts: no run waits for the threads of another."""
+
+    def __init__(self, models: Path, count: int) -> None:
+        self._bare = Bare(models, 1)
+        self._threads = ThreadPoolExecutor(count)
+
+    def loop(self, texts: Sequence[str], size: int) -> None:
+        """All texts, those of about one length together."""
+        ordered = sorted(texts, key=len)
+        parts = [ordered[start : start + size] for start in range(0, len(ordered), size)]
+        list(self._threads.map(self._bare.answer, parts))
 
 
 # --- Pitchey
@@ -226,20 +244,32 @@ class Measured:
         return f"{self.name:34} {rate:8.0f} /s {rate / theirs:7.2f} {cpu:8.1f} ms  {parts}"
 
 
-def bulk(bare: Bare, batched: Running, apart: Running, count: int, rounds: int, sizes: Sequence[int] = SIZES) -> None:
+def bulk(
+    bare: Bare,
+    loops: BareLoops,
+    batched: Running,
+    apart: Running,
+    count: int,
+    rounds: int,
+    sizes: Sequence[int] = SIZES,
+) -> None:
     """All texts at once."""
+    peers = {f"bare, batches of {size}": (bare.loop, size) for size in sizes}
+    beside = {f"bare loops, batches of {_LOOPS_SIZE}": (loops.loop, _LOOPS_SIZE)}
     sides = {
         "jobs": (batched, batched.answer),
         "jobs, one text in a batch": (apart, apart.answer),
         "one job with a list": (batched, batched.answer_in_one),
     }
-    found = {name: Measured(name, [], [], {}) for name in (*(f"bare, batches of {size}" for size in sizes), *sides)}
+    found = {name: Measured(name, [], [], {}) for name in (*peers, *beside, *sides)}
     given = texts(count)
+    for side in (batched, apart):
+        side.answer(given[:_WARMING])  # the first of many at once have a model made ready for that
     for _ in range(rounds):
-        for size in sizes:
-            each = found[f"bare, batches of {size}"]
+        for name, (loop, size) in (peers | beside).items():
+            each = found[name]
             began, cpu = time.perf_counter(), time.process_time()
-            bare.loop(given, size)
+            loop(given, size)
             each.seconds.append(time.perf_counter() - began)
             each.cpu_seconds.append(time.process_time() - cpu)
         for name, (side, answer) in sides.items():
@@ -249,7 +279,7 @@ def bulk(bare: Bare, batched: Running, apart: Running, count: int, rounds: int, 
             if side.has_processes:
                 found[name].parts = {part: after[part] - before[part] for part in after}
                 found[name].cpu_seconds.append(sum(found[name].parts.values()))
-    best = min((found[f"bare, batches of {size}"] for size in sizes), key=lambda each: statistics.median(each.seconds))
+    best = min((found[name] for name in peers), key=lambda each: statistics.median(each.seconds))
     print(f"{'':34} {'texts':>11} {'ratio':>7} {'processor':>11}  of which")  # noqa: T201
     for each in found.values():
         print(each.row(count, best))  # noqa: T201
@@ -304,7 +334,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--engine", default="process", choices=("process", "docker"))
     parser.add_argument("--jobs", type=int, default=500)
-    parser.add_argument("--slots", type=int, default=32)
+    parser.add_argument("--slots", type=int, default=48)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--short", action="store_true")
     chosen = parser.parse_args()
@@ -312,7 +342,8 @@ def main() -> None:
         chosen.jobs, chosen.rounds = min(chosen.jobs, 200), 1
     models = default_models()
     memory(models, LOADED[:2] if chosen.short else LOADED)
-    bare = Bare(models, len(os.sched_getaffinity(0)))
+    cpus = len(os.sched_getaffinity(0))
+    bare, loops = Bare(models, cpus), BareLoops(models, cpus)
     with (
         pitchey(models, chosen.engine, chosen.slots, has_batches=True) as batched,
         pitchey(models, chosen.engine, chosen.slots, has_batches=False) as apart,
@@ -322,7 +353,7 @@ def main() -> None:
         for name, size in batched.memory_bytes().items():
             print(f"memory of the {name} alone: {size / 2**20:.0f} MiB")  # noqa: T201
         singles(bare, batched, SHORT_SINGLES if chosen.short else SINGLES)
-        bulk(bare, batched, apart, chosen.jobs, chosen.rounds, SHORT_SIZES if chosen.short else SIZES)
+        bulk(bare, loops, batched, apart, chosen.jobs, chosen.rounds, SHORT_SIZES if chosen.short else SIZES)
 
 
 if __name__ == "__main__":

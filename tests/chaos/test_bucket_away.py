@@ -103,7 +103,7 @@ def test_a_node_whose_keys_turn_out_to_be_wrong_is_named_and_the_job_is_not_to_b
     job = pitchey.until(job_id, lambda job: bool(job["attempts"] and job["attempts"][0]["finishedAt"]))
     first = job["attempts"][0]
     assert first["reason"] == "failed" and job["state"] in ("scheduled", "queued", "running")
-    assert first["error"]["code"] == "unfit_node" and "Node d" in first["error"]["message"]
+    assert (first["node"], first["error"]["code"]) == ("d", "unfit_node")
     assert "the keys are wrong" in first["error"]["message"]
 
 

@@ -39,6 +39,7 @@ def test_a_token_is_shown_once_and_listed_without_its_secret(pitchey: Pitchey) -
         (("role", "grant", "ada", "viewer", "--organisation", "nope"), 3, "no organisation 'nope'"),
         (("role", "revoke", "ada"), 3, "no member 'ada'"),
         (("org", "remove", "nope"), 3, "no organisation 'nope'"),
+        (("org", "remove", "default"), 2, "all jobs that name none"),
         (("org", "quota", "nope", "--queued", "1"), 3, "no organisation 'nope'"),
         (("org", "add", "-x"), 2, ""),
     ],

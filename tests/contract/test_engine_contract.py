@@ -143,6 +143,21 @@ def test_a_paused_instance_uses_no_cpu_until_it_is_thawed(lab: Laboratory) -> No
     until(lambda: lab.engine.usage(instance).cpu_seconds > frozen, "it goes on")
 
 
+SAY_WEIGHT = """
+from pathlib import Path
+for name, usual in (('cpu.weight', 100), ('cpu/cpu.shares', 1024)):
+    for file in Path('/sys/fs/cgroup').glob(name):
+        print('weight', int(file.read_text()) / usual, flush=True)
+"""
+
+
+def test_an_instance_weighs_less_than_what_has_to_answer(container_lab: Laboratory) -> None:
+    instance = container_lab.start(SAY_WEIGHT)
+    container_lab.until_exited(instance)
+    until(lambda: "weight" in container_lab.engine.logs(instance), "it has said what the kernel was told of it")
+    assert 0 < float(container_lab.engine.logs(instance).split()[1]) < 0.5
+
+
 def test_usage_counts_memory_and_cpu(lab: Laboratory) -> None:
     instance = lab.start_printing("held = b'x' * 20 * 2**20\n" + SPIN)
     assert 20 * 2**20 < lab.engine.usage(instance).memory_bytes < 60 * 2**20

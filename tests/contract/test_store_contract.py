@@ -167,6 +167,7 @@ def test_an_unknown_job_is_not_found(store):
     with pytest.raises(InputNotFound, match="nothing"):
         store.job(JobId("nothing"))
     assert store.details(JobId("nothing")) == {}
+    assert store.length_of_result(JobId("nothing")) == 0
     assert store.outputs(JobId("nothing")) == store.attempts(JobId("nothing")) == []
 
 
@@ -328,6 +329,7 @@ def test_success_keeps_outputs_details_and_usage(store):
     assert (found.state, found.token, found.finished_at, found.progress) == (JobState.SUCCEEDED, None, later, 1.0)
     assert store.outputs(job.id) == list(outputs)
     assert store.details(job.id) == {"a": [1]}
+    assert 300 < store.length_of_result(job.id) < 600, "three outputs, and what is said of them"
     assert found.verdict is None
     assert (attempt.reason, attempt.usage) == (Reason.COMPLETED, usage)
     assert store.events(after=2)[0].data["outputs"] == 3

@@ -75,6 +75,22 @@ def test_the_same_idempotency_key_gives_the_same_job_and_another_request_with_it
     assert "which is another" in problem(client.post("/v1/jobs", json=other, headers=keyed), 422)["detail"]
 
 
+def test_a_request_with_more_jobs_or_fewer_is_another_one(api: Served, client: httpx.Client) -> None:
+    def send(key: str, count: int) -> httpx.Response:
+        asked = {"jobs": [PROGRAM] * count} if count > 1 else PROGRAM
+        return client.post("/v1/jobs", json=asked, headers={"Idempotency-Key": key})
+
+    for first, others in ((1, (2, 3)), (2, (1, 3)), (3, (1, 2))):
+        key = f"batch-{first}"
+        assert send(key, first).status_code == 201
+        before = api.store.counts()
+        for count in others:
+            found = problem(send(key, count), 422)
+            assert "with more jobs, or with fewer" in found["detail"] and found["hint"], (first, count)
+        assert api.store.counts() == before, "nothing of it is queued"
+        assert send(key, first).headers["idempotency-replayed"] == "true"
+
+
 def test_a_file_that_is_sent_along_becomes_the_input(api: Served, client: httpx.Client, clip: Path) -> None:
     with clip.open("rb") as file:
         answer = client.post(

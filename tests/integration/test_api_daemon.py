@@ -166,12 +166,18 @@ def test_no_url_of_a_job_gets_to_this_machine_or_its_network_and_nothing_says_wh
         specs = [{"inputUrl": url, "outputFormat": "thumbnail"} for url in urls]
         marked = {"inputUrl": "upload:input", "outputFormat": "mp4", "watermark": {"imageUrl": urls[1]}}
         with daemon.client() as client:
-            body = {"jobs": [{"service": "video", "spec": each} for each in [*specs, marked]]}
-            files = {"input": ("clip.mp4", clip.read_bytes())}
-            placed = client.post("/v1/jobs", files=files, data={"jobs": json.dumps(body)})
-            assert placed.status_code == 201, placed.text
-            for job in placed.json()["jobs"]:
-                ended = client.get(f"/v1/jobs/{job['id']}", params={"wait": 50}).json()
+            for spec in [*specs, marked]:
+                files = {"input": ("clip.mp4", clip.read_bytes())} if spec is marked else {}
+                order = json.dumps({"service": "video", "spec": spec}).encode()
+                refused = client.post("/v1/jobs", files={**files, "job": (None, order, "application/json")})
+                assert refused.status_code == 422 and "has no public address" in refused.json()["detail"], refused.text
+            # Whoever submits may believe that the daemon may go there: it is looked again when they are fetched.
+            allowed = {"PITCHEY_NETWORK_ALLOW_PRIVATE_URLS": "true"}
+            asked = [("submit", "video", url, "--output-format", "thumbnail") for url in urls]
+            asked.append(("submit", "video", clip, "--watermark-image-url", urls[1]))
+            for job_id in [pitchey.ok(*each, **allowed).lines[0] for each in asked]:
+                assert pitchey("wait", job_id).code == 1
+                ended = client.get(f"/v1/jobs/{job_id}").json()
                 assert ended["state"] == "dead", ended
                 said = json.dumps([ended["error"], [each.get("error") for each in ended["attempts"]]])
                 assert "has no public address" in said and ended["attemptsUsed"] <= 1, said

@@ -188,3 +188,31 @@ def test_a_websocket_is_refused_with_the_same_problem(api: Served, query: str, t
         pass
     assert refused.value.response.status_code == status
     assert json.loads(refused.value.response.body or b"{}")["status"] == status
+
+
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "status", "said", "way_out"),
+    [
+        ("/v1/jobs", {}, 404, "no WebSocket at /v1/jobs", "/v1/events"),
+        ("/v1/events", {}, 401, "takes a token", "pitchey token add"),
+        ("/v1/events", {"Sec-WebSocket-Version": "7"}, 400, "begins no WebSocket", "Version is to be 13"),
+        ("/v1/events", {"Sec-WebSocket-Key": "x"}, 400, "begins no WebSocket", "16 bytes"),
+        ("/v1/events", {"Sec-WebSocket-Key": ""}, 400, "begins no WebSocket", "16 bytes"),
+        ("/v1/events", {"Upgrade": "h2c"}, 401, "takes a token", "pitchey token add"),
+    ],
+)
+def test_what_begins_no_websocket_is_a_problem_with_a_way_out(
+    api: Served, path: str, changes: dict[str, str], status: int, said: str, way_out: str
+) -> None:
+    api.token()
+    answer = api.client().get(path, headers={**HANDSHAKE, **changes})
+    assert answer.status_code == status and answer.headers["content-type"] == "application/problem+json", answer.text
+    assert said in answer.json()["detail"] and way_out in answer.json()["hint"]

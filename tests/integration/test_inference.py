@@ -225,7 +225,7 @@ def test_an_instance_says_which_models_it_has_loaded(oracle: Oracle) -> None:
     oracle.ask("sentiment", "fine")
     health = oracle.worker.http.get("/health").json()
     assert {"sentiment@1", "embeddings@1"} <= {*health["loadedModels"]} == {*health["modelBytes"]}
-    assert (health["modelBytes"]["sentiment@1"], health["modelBytes"]["embeddings@1"]) == (4 * 2**20, 96 * 2**20)
+    assert (health["modelBytes"]["sentiment@1"], health["modelBytes"]["embeddings@1"]) == (4 * 2**20, 192 * 2**20)
 
 
 def test_a_companion_that_dies_is_started_anew(oracle: Oracle) -> None:

@@ -12,7 +12,7 @@ from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.port import Artifact
 from pitchey_cli.daemon.keeping import Keeping
 
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 120.0
 VISITS = 2  # as many as go at once
 
 

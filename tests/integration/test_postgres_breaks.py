@@ -27,7 +27,7 @@ from tests.resources.waiting import stand_still
 from tests.servers.postgres import PostgresServer, postgres
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DEADLINE_SECONDS = 30.0
+DEADLINE_SECONDS = 120.0
 _HANG = """
 import sys
 from pitchey_cli.store.postgres import PostgresStore

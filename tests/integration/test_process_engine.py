@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 
 from pitchey_cli.domain.errors import EngineError
 from pitchey_cli.domain.limits import MIB, Limits
-from pitchey_cli.engines import marked
+from pitchey_cli.engines import marked, niceness
 from pitchey_cli.engines.port import InstanceSpec, InstanceStatus
 from pitchey_cli.engines.process import ProcessEngine
 from tests.resources.waiting import until
@@ -69,3 +70,21 @@ def test_how_an_instance_has_ended_is_said_where_it_cannot_be_written_down(tmp_p
         until(lambda: engine.inspect(instance_id).status is InstanceStatus.EXITED, "it has ended")
         assert engine.inspect(instance_id).exit_code == 3
     assert ProcessEngine(tmp_path).inspect(instance_id).status is InstanceStatus.EXITED
+
+
+def test_an_instance_stands_behind_the_daemon_when_processors_are_short(tmp_path: Path) -> None:
+    engine = ProcessEngine(tmp_path)
+    command = ("python3", "-c", "import time; time.sleep(60)")
+    engine.start(InstanceSpec("video-behind", "image", command, Limits(cpus=1, memory_bytes=64 * MIB)))
+    try:
+        (process,) = marked.members("video-behind")
+        assert process.nice() == min(19, os.getpriority(os.PRIO_PROCESS, 0) + niceness.STEP)
+        if said := _of_session("self"):  # else the kernel gives sessions no shares
+            assert _of_session(process.pid)[-1] == str(max(niceness.STEP, int(said[-1])))
+    finally:
+        engine.remove("video-behind")
+
+
+def _of_session(pid: int | str) -> list[str]:
+    path = Path(f"/proc/{pid}/autogroup")
+    return path.read_text().split() if path.exists() else []

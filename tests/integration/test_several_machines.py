@@ -120,7 +120,7 @@ def test_a_job_that_one_node_is_not_set_up_for_is_another_s_and_costs_no_attempt
     assert [(each["node"], each["reason"]) for each in job["attempts"]] == [("a", "interrupted"), ("b", "completed")]
     assert job["attemptsUsed"] == 1 and job["onNode"] is None
     assert job["attempts"][0]["error"]["code"] == "unfit_node"
-    assert "Node a cannot do it: There is no S3 profile 'far' here" in job["attempts"][0]["error"]["message"]
+    assert "Its node cannot do it: There is no S3 profile 'far' here" in job["attempts"][0]["error"]["message"]
     # Where nobody is set up for it that is the end of it, until somebody is.
     b.ok("daemon", "stop")
     fit.wait(DEADLINE_SECONDS)

@@ -314,11 +314,11 @@ def test_a_download_of_which_nothing_comes_any_more_does_not_keep_a_daemon_that_
 ) -> None:
     downloads = tmp_path / "downloads"
     downloads.mkdir()
+    pitchey.environment["PITCHEY_NETWORK_ALLOW_PRIVATE_URLS"] = "true"
     with _silent() as url:
         daemon = pitchey.start_daemon(
             PITCHEY_NODE_IS_SPOT="true",
             PITCHEY_DAEMON_DRAIN_SECONDS="0",
-            PITCHEY_NETWORK_ALLOW_PRIVATE_URLS="true",
             TMPDIR=str(downloads),
         )
         (job_id,) = pitchey.ok("submit", "video", url, "--spot-ok").lines

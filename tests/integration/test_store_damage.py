@@ -287,7 +287,7 @@ def test_a_summary_of_something_else_says_so(tmp_path):
 def test_two_processes_may_make_the_same_database_at_once(tmp_path):
     command = [sys.executable, "-c", OPENING, tmp_path / "pitchey.db"]
     children = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    said = [child.communicate(timeout=30)[0].strip() for child in children]
+    said = [child.communicate(timeout=120)[0].strip() for child in children]
     assert len(set(said)) == 1
     assert len(said[0]) == 16
 

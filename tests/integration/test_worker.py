@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
@@ -190,6 +191,17 @@ def test_an_attempt_knows_how_many_run_beside_it(shared: Worker, token: str, tmp
 
 
 # --- events
+
+
+def test_attempts_have_the_share_of_their_instance_and_none_of_their_own(shared: Worker, token: str) -> None:
+    shared.begin(token, does("sleep"))
+    with shared.follow(token) as events:
+        wait_for_log(events, "sleeping")
+        until(lambda: len(shared.strays()) == 1, "those of tests before are gone")
+        (child,) = shared.strays()
+        assert os.getsid(child.pid) == os.getsid(shared.pid), "the kernel weighs sessions"
+        shared.http.delete(f"/attempts/{token}?grace=0")
+        list(events)
 
 
 def test_events_can_be_asked_for_again_from_any_number(shared: Worker, token: str, tmp_path: Path) -> None:

@@ -27,9 +27,9 @@ def worker(tmp_path: Path) -> Iterator[Worker]:
 
 
 @contextmanager
-def begun(home: Path) -> Iterator[Worker]:
+def begun(home: Path, *, slots: int = 4) -> Iterator[Worker]:
     """A worker whose companion is there."""
-    with Worker(home, "--slots", "4", *HANDLER) as started:
+    with Worker(home, "--slots", str(slots), *HANDLER) as started:
         started.health()  # the companion is started behind the first answer
         until(lambda: is_shared(started), "the companion is there")
         yield started
@@ -83,6 +83,14 @@ def test_those_that_are_alike_are_done_at_once(worker: Worker) -> None:
     results = [of(lines, f"t{number}.1")[-1]["result"] for number in range(4)]
     assert [each["outputs"][0]["text"] for each in results] == [f"together {number}" for number in range(4)]
     assert {each["details"]["count"] for each in results} == {4}
+
+
+def test_of_many_that_are_alike_those_of_one_size_are_done_at_once(tmp_path: Path) -> None:
+    codes = {f"t{number}.1": "together" if number % 2 else "together at last" for number in range(32)}
+    with begun(tmp_path, slots=32) as worker:
+        lines = told(worker, codes)
+    for token, code in codes.items():
+        assert of(lines, token)[-1]["result"]["details"] == {"count": 16, "sizes": [len(code)]}
 
 
 def test_one_that_is_alike_and_alone_tells_how_far_it_is(worker: Worker) -> None:

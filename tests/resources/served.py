@@ -67,7 +67,7 @@ class Served:
         )  # fmt: skip
         return text
 
-    def client(self, token: str = "", *, timeout: float = 30, **headers: str) -> httpx.Client:
+    def client(self, token: str = "", *, timeout: float = 120, **headers: str) -> httpx.Client:
         """A client that shows a token."""
         shown = headers | ({"Authorization": f"Bearer {token}"} if token else {})
         if self.address.path:

@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,6 +35,16 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def is_told_all_along(events: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an attempt has told its progress as it went on: it was never silent for a second and half of its time.
+
+    What lasts for a moment is not told, and on a quick machine much does.
+    """
+    told = [each["at"] for each in events if each["type"] == "progress"]
+    whole = events[-1]["at"] - events[0]["at"]
+    return all(later - earlier <= max(1.0, whole / 2) for earlier, later in pairwise([*told, events[-1]["at"]]))
 
 
 class Worker:

@@ -36,6 +36,7 @@ BOTH = {
     "pids_limit": 128,
     "mem_limit": 536870912,
     "memswap_limit": 536870912,
+    "cpu_shares": 64,
 }
 
 
@@ -68,7 +69,8 @@ def test_a_worker_behind_a_porter_has_no_network_and_sees_what_was_given_and_wha
 def test_a_porter_has_a_network_and_is_else_no_less_confined() -> None:
     spec = replace(SPEC, mounts=(), porter=PORTER, runtime="runsc", has_gpu=True)
     told = porter_arguments(spec, labels={"pitchey.porter": "video-1a2b3c4d"}, bound_to="127.0.0.1")
-    assert told == docker_arguments(replace(SPEC, mounts=())) | {
+    weighed = told | {"cpu_shares": 64}  # an instance stands behind what answers, and this does
+    assert "cpu_shares" not in told and weighed == docker_arguments(replace(SPEC, mounts=())) | {
         "name": "pitchey-video-1a2b3c4d-porter",
         "entrypoint": ["python3", "-m", "processors.porter"],
         "command": ["--slots", "3"],

@@ -12,7 +12,8 @@ from processors.vocabulary import Reason, Service
 from tests.unit.test_states import running
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-UNFIT = Outcome(Reason.FAILED, JobError(CODE, "Node a cannot do it: no profile.", "Make one."), is_retryable=True)
+SAID = JobError(CODE, "Its node cannot do it: no profile.", "Make one.")
+UNFIT = Outcome(Reason.FAILED, SAID, is_retryable=True)
 
 
 def node(name: str, start: str = "1", *, state: NodeState = NodeState.UP, **said: object) -> NodeRecord:
@@ -32,15 +33,14 @@ def test_it_is_handed_back_for_the_others_and_asks_for_another_start_than_this_o
     assert fits(wanted, node("a", "2").facts.all_labels)  # its daemon has been started anew
 
 
-def test_when_nobody_else_is_left_the_attempt_has_failed_and_says_who_cannot_either() -> None:
+def test_when_nobody_else_is_left_the_attempt_has_failed_and_the_organisation_hears_no_name_of_a_node() -> None:
     nodes = [node("a"), node("b"), node("c", state=NodeState.DOWN), node("run", is_foreground=True)]
     _, wanted = pass_on(job(), UNFIT, "a", nodes)
     assert wanted is not None
     outcome, after = pass_on(job(wanted), UNFIT, "b", nodes)
     assert (outcome.reason, after) == (Reason.FAILED, "") and outcome.is_retryable
-    assert (
-        outcome.error is not None and "No other node that is up may take it or can do it (a)." in outcome.error.message
-    )
+    assert outcome.error is not None
+    assert outcome.error.message == f"{SAID.message} No other node that is up may take it or can do it."
     assert pass_on(job(), UNFIT, "a", [node("a")]).outcome == UNFIT
 
 

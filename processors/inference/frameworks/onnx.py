@@ -10,11 +10,13 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from processors.inference.errors import ModelError
+from processors.inference.frameworks.forms import Forms, has_forms
 from processors.inference.frameworks.graphics import refuse_other_device, wants_gpu
 from processors.inference.frameworks.onnx_file import refuse_unsafe
 from processors.inference.frameworks.port import Tensors
 from processors.inference.frameworks.takes import Takes
 from processors.inference.manifest import Dtype, TensorShape
+from processors.inference.memory import give_back
 from processors.inference.repository import Entry
 from processors.worker.context import HandlerError
 
@@ -42,6 +44,13 @@ def check(entry: Entry) -> None:
 
 def load(entry: Entry, threads: int) -> OnnxSession:
     """Load a model; the inputs and outputs that its manifest names must be there."""
+    session = OnnxSession(entry, _loaded(entry, threads), threads)
+    refuse_other_device(entry, session.device)  # onnxruntime falls back to the processor without a word
+    session.takes.refuse_misnamed(entry.manifest)
+    return session
+
+
+def _loaded(entry: Entry, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -52,29 +61,34 @@ def load(entry: Entry, threads: int) -> OnnxSession:
     # Always as a path: that is when onnxruntime itself refuses data outside of the folder.
     there = onnxruntime.get_available_providers()
     wanted = [name for name in _GRAPHICS if name in there] if wants_gpu() else ["CPUExecutionProvider"]
-    inner = onnxruntime.InferenceSession(str(entry.file), options, providers=wanted or ["CPUExecutionProvider"])
-    session = OnnxSession(entry, inner)
-    refuse_other_device(entry, session.device)  # onnxruntime falls back to the processor without a word
-    session.takes.refuse_misnamed(entry.manifest)
-    return session
+    return onnxruntime.InferenceSession(str(entry.file), options, providers=wanted or ["CPUExecutionProvider"])
 
 
 class OnnxSession:
     """A loaded ONNX model."""
 
-    def __init__(self, entry: Entry, inner: onnxruntime.InferenceSession) -> None:
+    def __init__(self, entry: Entry, inner: onnxruntime.InferenceSession, threads: int) -> None:
         self.device = _DEVICES.get(inner.get_providers()[0], inner.get_providers()[0])
         self._what = f"The model {entry.manifest.reference}"
         inputs = [_shape(self._what, each) for each in inner.get_inputs()]
         self.takes = Takes(self._what, inputs, [each.name for each in inner.get_outputs()])
-        self._inner = inner
+
+        def narrow() -> onnxruntime.InferenceSession:
+            entry.verify()  # time has passed since it was
+            found = _loaded(entry, 1)
+            give_back()
+            return found
+
+        has_narrow = threads > 1 and self.device == "cpu" and has_forms(entry.manifest)
+        self._forms = Forms(inner, narrow if has_narrow else None)
 
     def run(self, tensors: Tensors, outputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
         """Compute outputs: those that are named, or all."""
         names = self.takes.named(outputs)
         given = self.takes.fitting(tensors)
         try:
-            values = self._inner.run(names, given)
+            with self._forms.fitting() as inner:
+                values = inner.run(names, given)
         except Exception as error:  # onnxruntime has no base class for its errors
             message = str(error).splitlines()[0]
             raise HandlerError("model_failed", f"{self._what} failed: {message}.", retryable=False) from error
@@ -82,7 +96,7 @@ class OnnxSession:
 
     def close(self) -> None:
         """Let go of its memory."""
-        del self._inner
+        del self._forms
 
 
 def _shape(what: str, argument: onnxruntime.NodeArg) -> TensorShape:

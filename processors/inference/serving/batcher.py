@@ -57,9 +57,9 @@ class Batcher:
         self._is_apart = False  # its outputs have shown that it cannot take several at once
 
     def run(self, tensors: Tensors, outputs: Sequence[str] = ()) -> Outputs:
-        """Compute outputs, perhaps together with others'."""
+        """Compute outputs, perhaps together with others'; not of who brings most of the gain along."""
         rows = rows_of(self._manifest, tensors)
-        if self._is_apart or not rows or rows >= self._batching.max_size:  # which is as many as gain anything
+        if self._is_apart or not rows or (rows > 1 and 2 * rows >= self._batching.max_size):
             return self._inner.run(tensors, outputs)
         length = length_of(self._shape, tensors)
         like = likeness(tensors, outputs, length, self._batching.buckets)

@@ -6,8 +6,6 @@ wire.py; what loads and runs is behind the ports.
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import socket
 import sys
 import threading
@@ -18,13 +16,14 @@ from typing import Any
 from processors.inference.errors import ModelError
 from processors.inference.frameworks import registry
 from processors.inference.frameworks.port import Generator, Loaded, Tensors
+from processors.inference.memory import give_back
 from processors.inference.repository import Entry, Repository
 from processors.inference.serving.here import Here, ran
 from processors.inference.serving.measuring import measure
 from processors.inference.serving.ready import made_ready
 from processors.inference.serving.shelf import Shelf
 from processors.inference.serving.wire import HungUp, receive, send
-from processors.inference.work import gains_by_company, likeness, perform_together, result
+from processors.inference.work import gains_by_company, length, likeness, perform_together, result
 from processors.worker.beside import Host, Together
 from processors.worker.cgroup import read_usage
 from processors.worker.context import HandlerError, Rejected
@@ -48,7 +47,7 @@ def serve(listening: socket.socket, repository: Repository, worker: Host) -> Non
         return made_ready(registry.load(entry, threads), entry.manifest)
 
     def changed(models: dict[str, int]) -> None:
-        _give_back()
+        give_back()
         worker.say(models)
 
     shelf = Shelf(budget_bytes(), load, changed)
@@ -58,18 +57,13 @@ def serve(listening: socket.socket, repository: Repository, worker: Host) -> Non
         Together(
             likeness,
             lambda request: gains_by_company(request, repository, Here(repository, shelf)),
+            length,
             lambda contexts: perform_together(contexts, repository, Here(repository, shelf)),
         ),
     )
     while True:
         connection, _ = listening.accept()
         threading.Thread(target=_converse, args=(connection, repository, shelf), daemon=True).start()
-
-
-def _give_back() -> None:
-    """Give the kernel the memory that a load has used and freed: else that of MiniLM keeps 65 MiB above its 88."""
-    with contextlib.suppress(AttributeError):  # of glibc alone
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _converse(connection: socket.socket, repository: Repository, shelf: Shelf) -> None:

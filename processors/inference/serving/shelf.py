@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from processors.inference.errors import ModelError, is_shortage
+from processors.inference.frameworks.forms import has_forms
 from processors.inference.frameworks.port import Loaded
 from processors.inference.repository import Entry
 from processors.worker.context import HandlerError
@@ -192,8 +193,9 @@ class Shelf:
 
 
 def memory_of(entry: Entry) -> int:
-    """What a model takes when it is loaded: as its manifest says, else by the size of its files."""
-    return entry.manifest.resources.memory_bytes or int(entry.manifest.size * _FILE_FACTOR)
+    """What a model takes in all its forms: of one as its manifest says, else by the size of its files."""
+    once = entry.manifest.resources.memory_bytes or int(entry.manifest.size * _FILE_FACTOR)
+    return 2 * once if has_forms(entry.manifest) else once
 
 
 def _mib(size: int) -> str:

@@ -20,7 +20,7 @@ _companion: list[int] = []  # its process, once this is in it
 def beside(listening: socket.socket, worker: Host) -> None:
     """Do attempts for ever."""
     _companion.append(os.getpid())
-    worker.serve(handle, Together(first_word, gains, handle_together))
+    worker.serve(handle, Together(first_word, gains, size, handle_together))
     while True:
         listening.accept()
 
@@ -35,6 +35,11 @@ def gains(request: AttemptRequest) -> bool:
     return first_word(request) == "together"
 
 
+def size(request: AttemptRequest) -> int:
+    """The length of what is asked."""
+    return len(request.spec["code"])
+
+
 def handle_together(contexts: Sequence[Context[CodeSpec]]) -> list[Result] | None:
     """All, unless one among them is bad, or brings out a bug."""
     codes = [context.spec.code for context in contexts]
@@ -47,7 +52,7 @@ def handle_together(contexts: Sequence[Context[CodeSpec]]) -> list[Result] | Non
     results = []
     for context in contexts:
         said = context.write("said", context.spec.code, media_type="text/plain", role="answer", details={})
-        results.append(Result(outputs=[said], details={"count": len(contexts)}))
+        results.append(Result(outputs=[said], details={"count": len(codes), "sizes": sorted({*map(len, codes)})}))
     return results
 
 
