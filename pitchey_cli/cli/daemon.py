@@ -56,7 +56,7 @@ def run(
     wiring = reach.here()
     wiring.make_state_dir()
     _refuse_second(wiring)
-    chosen = wiring.engine(engine)
+    chosen = wiring.engines.connect(engine)
     info = chosen.info()
     _log(f"engine {info.kind} {info.version} at {info.endpoint}, {info.cpus:g} CPUs")
     for lost in info.not_enforced:

@@ -35,8 +35,8 @@ def doctor(
             operation.examine(
                 state_dir=wiring.state_dir,
                 open_store=wiring.store,
-                connect=lambda: wiring.engine(engine),
-                images=[operation.Wanted(service, wiring.image_tag(service)) for service in images.available()],
+                connect=lambda: wiring.engines.connect(engine),
+                images=[operation.Wanted(service, wiring.engines.image_tag(service)) for service in images.available()],
                 wanted_runtimes={each: wiring.policies.service(each).runtime for each in images.available()},
                 problems=problems,
                 buckets=() if problems else wiring.asked(),

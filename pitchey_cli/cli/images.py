@@ -45,12 +45,14 @@ def build(
     The image of inference can have more frameworks: inference-tensorflow, inference-torch, inference-tensorflow-torch.
     """
     wiring = reach.here()
-    chosen = [_wanted(name, wiring.sources()) for name in services or images.available()]
+    chosen = [_wanted(name, wiring.engines.sources()) for name in services or images.available()]
     if wheelhouse is not None and not any(sources.frameworks for _, sources in chosen):
         raise UsageError("--wheelhouse is for images with more frameworks.", hint=f"As {', '.join(images.variants())}.")
-    target = wiring.engine(engine)
+    target = wiring.engines.connect(engine)
     for service, sources in chosen:
-        steps = images.ensure(target, service, wiring.ca_bundle(ca_bundle), wheelhouse=wheelhouse, sources=sources)
+        steps = images.ensure(
+            target, service, wiring.engines.ca_bundle(ca_bundle), wheelhouse=wheelhouse, sources=sources
+        )
         show_build(steps, title=f"building the {service} image")
         typer.echo(images.current_tag(service, sources))
 
@@ -61,8 +63,8 @@ def list_(
 ) -> None:
     """List Pitchey's images."""
     wiring = reach.here()
-    found = wiring.engine(engine).images()
-    current = images.current_tags(wiring.sources())
+    found = wiring.engines.connect(engine).images()
+    current = images.current_tags(wiring.engines.sources())
     if json:
         terminal.show_json(
             [{"tag": item.tag, "sizeBytes": item.size_bytes, "isCurrent": item.tag in current} for item in found]
@@ -83,14 +85,16 @@ def list_(
 def prune(engine: EngineOption = None) -> None:
     """Remove Pitchey's images that are no longer current, and what their builds have left."""
     wiring = reach.here()
-    for tag in images.prune(wiring.engine(engine), wiring.sources(), now=datetime.now(UTC).timestamp()):
+    for tag in images.prune(
+        wiring.engines.connect(engine), wiring.engines.sources(), now=datetime.now(UTC).timestamp()
+    ):
         typer.echo(tag)
 
 
 @app.command()
 def bootstrap(engine: EngineOption = None) -> None:
     """Make the base system out of the distribution's packages, where no image registry can be reached."""
-    target = reach.here().engine(engine)
+    target = reach.here().engines.connect(engine)
     show_build(make_debian(target), title="making the base system")
     typer.echo(DEBIAN)
 

@@ -141,7 +141,7 @@ def add(
     said_of_it = f"{entry.manifest.task}, {entry.manifest.framework or entry.manifest.uses}"
     terminal.say(f"{entry.manifest.reference} is added: {said_of_it}, {size(entry.manifest.size)}.")
     if entry.manifest.framework in VARIANTS:
-        image = variant_name(wiring.sources().frameworks)
+        image = variant_name(wiring.engines.sources().frameworks)
         terminal.say(f"note: `pitchey images build {image}` makes the image that runs it; a daemon has to start anew.")
 
 

@@ -39,7 +39,7 @@ class Runner:
         self._node: EmbeddedNode | None = None
         other = wiring.holder()
         if engine_kind is not None:
-            wiring.check_engine_kind(engine_kind)
+            wiring.engines.check_kind(engine_kind)
         if other is not None and other.is_daemon:
             if engine_kind is not None and engine_kind != other.engine:
                 raise UsageError(
@@ -102,12 +102,14 @@ class Runner:
     def _prepare(self) -> Engine:
         self._refuse_elsewhere()
         if self._engine is None:
-            self._engine = self._wiring.engine(self._kind)
+            self._engine = self._wiring.engines.connect(self._kind)
             lost = self._engine.info().not_enforced
             if lost:
                 terminal.say(f"warning: the {self._engine.kind} engine does not enforce: {'; '.join(lost)}")
             for service in self._services:
-                steps = images.ensure(self._engine, service, self._wiring.ca_bundle(), sources=self._wiring.sources())
+                steps = images.ensure(
+                    self._engine, service, self._wiring.engines.ca_bundle(), sources=self._wiring.engines.sources()
+                )
                 show_build(steps, title=f"building the {service} image (once)")
         return self._engine
 

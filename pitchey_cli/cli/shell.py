@@ -54,14 +54,16 @@ def shell(
     from processors.code.shell_protocol import Shell
 
     wiring = reach.here()
-    found = wiring.engine(engine)
+    found = wiring.engines.connect(engine)
     try:
         info = found.info()
         if info.kind is EngineKind.PROCESS:
             raise UsageError("The process engine isolates nothing, so it has no shell.", hint="Use Docker or Podman.")
         runtime = wiring.policies.service(Service.CODE).runtime
         runtimes.check(info, runtime)
-        show_build(images.ensure(found, Service.CODE, wiring.ca_bundle()), title="building the code image (once)")
+        show_build(
+            images.ensure(found, Service.CODE, wiring.engines.ca_bundle()), title="building the code image (once)"
+        )
     finally:
         found.close()
     name = os.environ.get("TERM", "")

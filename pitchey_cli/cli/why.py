@@ -35,8 +35,8 @@ def why(job: Annotated[str, typer.Argument(help="Id of a job, or its beginning."
         if holder is None or not is_here:  # other machines have images of their own
             return None
         try:
-            engine = wiring.engine(holder.engine)
-            return engine.has_image(images.current_tag(found.service, images.built(engine, wiring.sources())))
+            engine = wiring.engines.connect(holder.engine)
+            return engine.has_image(images.current_tag(found.service, images.built(engine, wiring.engines.sources())))
         except EngineError:
             return None
 

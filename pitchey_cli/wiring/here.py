@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pitchey_cli import settings as configuration
 from pitchey_cli.domain import layout
-from pitchey_cli.domain.errors import Denied, StoreError, UsageError
+from pitchey_cli.domain.errors import Denied, StoreError
 from pitchey_cli.policies import Policies
 from pitchey_cli.store.port import Store
 from pitchey_cli.values import dataclass
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from pitchey_cli.domain.job import JobId
     from pitchey_cli.domain.nodes import NodeRecord
     from pitchey_cli.domain.overview import Runner
-    from pitchey_cli.domain.surroundings import Surroundings
-    from pitchey_cli.engines.images import Sources
-    from pitchey_cli.engines.port import Engine
     from pitchey_cli.models.store import ModelStore
     from pitchey_cli.operations.alerts import Standing
     from pitchey_cli.operations.doctor import Asked
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
     from pitchey_cli.operations.result import Linking
     from pitchey_cli.store.server import Server
     from pitchey_cli.wiring.elsewhere import Elsewhere
+    from pitchey_cli.wiring.engines import Engines
     from pitchey_cli.wiring.files import Files
     from processors.vocabulary import Service
 
@@ -234,9 +232,7 @@ class Wiring:
 
     def models(self) -> ModelStore:
         """The models of this machine."""
-        from pitchey_cli.models.store import ModelStore
-
-        return ModelStore(layout.models(self.state_dir))
+        return self.engines.models()
 
     def models_desk(self) -> Desk:
         """What adding models needs."""
@@ -246,64 +242,12 @@ class Wiring:
         limit = self.settings.limits.input_bytes
         return Desk(self.models(), artifacts, self.files.inputs(artifacts), limit, self.listed)
 
-    def engine(self, kind: str | None = None) -> Engine:
-        """Connect to the engine that is set, or to the first that answers.
+    @property
+    def engines(self) -> Engines:
+        """What is set about engines and images."""
+        from pitchey_cli.wiring.engines import Engines
 
-        Raises:
-            EngineUnavailable: none does; says what was tried.
-        """
-        from pitchey_cli.engines.containers import ContainerEngine
-        from pitchey_cli.engines.discovery import connect
-        from pitchey_cli.engines.grouped import GroupedEngine
-
-        wanted = kind or self.settings.engine.kind
-        self.check_engine_kind(wanted)
-        engine = connect(wanted, self.settings.engine.url or None, state_dir=self.state_dir)
-        if not isinstance(engine, ContainerEngine):
-            return engine
-        root = layout.supervisors(self.state_dir)
-        return GroupedEngine(engine, engine.endpoint, root, self.surroundings)
-
-    def surroundings(self) -> Surroundings:
-        """What supervisors of programs that nobody trusts are told of this host."""
-        from pitchey_cli.domain.surroundings import Surroundings, proxies_of
-
-        bundle, chosen = self.ca_bundle(), self.settings.code
-        return Surroundings(
-            packages_dir=str(layout.packages(self.state_dir.resolve())),
-            outward=self.policies.outward(),
-            ca_bundle=str(bundle.resolve()) if bundle is not None else "",
-            proxies=proxies_of(os.environ),
-            packages_days=chosen.packages_days,
-            packages_bytes=chosen.packages_bytes,
-        )
-
-    def check_engine_kind(self, kind: str) -> None:
-        """Raise UsageError for a word that names no engine."""
-        if kind not in configuration.ENGINE_KINDS:
-            kinds = ", ".join(configuration.ENGINE_KINDS)
-            raise UsageError(f"There is no engine {kind!r}.", hint=f"There are {kinds}.")
-
-    def ca_bundle(self, explicit: Path | None = None) -> Path | None:
-        """The CA bundle for image builds: the one that is named, else the one that is set, else the environment's."""
-        from pitchey_cli.engines.images import find_ca_bundle
-
-        chosen = self.settings.engine.ca_bundle
-        return find_ca_bundle(explicit or (Path(chosen) if chosen else None))
-
-    def sources(self) -> Sources:
-        """What images are made of; that of inference with the frameworks that the models of this machine need."""
-        from pitchey_cli.engines.images import Sources
-        from processors.vocabulary import VARIANTS
-
-        needed = {VARIANTS[each] for each in self.models().frameworks() if each in VARIANTS}
-        return Sources(ocr_languages=self.policies.ocr_languages(), frameworks=tuple(sorted(needed)))
-
-    def image_tag(self, service: Service) -> str:
-        """The image that a service runs in."""
-        from pitchey_cli.engines.images import current_tag
-
-        return current_tag(service, self.sources())
+        return Engines(self.settings, self.state_dir)
 
     def submitting(self, store: Store, *, is_foreground: bool = False) -> Submitting:
         """What jobs are submitted with.
@@ -329,7 +273,7 @@ class Wiring:
             store,
             artifacts,
             defaults_of,
-            self.image_tag,
+            self.engines.image_tag,
             presets,
             off_peak,
             spot,

@@ -223,7 +223,7 @@ def _fire(wiring: Wiring, *, awake_since: datetime, is_ending: Callable[[], bool
 
 def _config(wiring: Wiring, engine: Engine, is_foreground: bool, *, schema: int) -> NodeConfig:
     daemon, limits = wiring.settings.daemon, wiring.settings.limits
-    sources = images.built(engine, wiring.sources())
+    sources = images.built(engine, wiring.engines.sources())
     is_fixed_user = os.geteuid() == 0 and engine.kind is not EngineKind.PROCESS
     served = [each for each in images.available() if each in wiring.policies.node_services()]
     if engine.kind is EngineKind.PROCESS and not is_foreground:  # `pitchey run` says so to whoever asks for it

@@ -28,7 +28,7 @@ def ca_file(wiring: Wiring) -> Path | None:
             text = f"ca_bundle of the S3 profile {profile.name}: there is no file at {own}."
             raise UsageError(text, hint="Instances are given the authorities as one file.")
         return own
-    found = wiring.ca_bundle() or Path(ssl.get_default_verify_paths().cafile or "")
+    found = wiring.engines.ca_bundle() or Path(ssl.get_default_verify_paths().cafile or "")
     return found if found.is_file() else None
 
 

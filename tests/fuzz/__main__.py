@@ -7,7 +7,8 @@ A daemon of its own on plain processes, and schemathesis before it, to which wha
 is shared out: first what is wrong at the edges of every field, so many of each operation as there is time for, because
 the specs have so many fields that all of their edges together have no end; then what chance makes up, again and again.
 
-Exit codes: 0 nothing was found, 1 something was, 130 it was interrupted.
+Exit codes: 0 all was asked and nothing found, 1 something was found, or there was no time to ask everything, 130 it was
+interrupted.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pitchey_cli.api.openapi import document
+from pitchey_cli.api.openapi import document, roles
 from tests.conftest import Pitchey
 from tests.resources.waiting import until
 from tests.servers.postgres import postgres
@@ -92,6 +93,8 @@ def fuzz(pitchey: Pitchey, log: Path, seconds: int, others: Sequence[str]) -> in
     token = pitchey.ok("token", "add", "fuzz", "--role", "admin", "--all-organisations").lines[0]
     address = _serve(pitchey, log)
     node = pitchey.ok("nodes", "list", "--json").json
+    notes = log.with_name("asked")
+    notes.touch()
     description = log.with_name("openapi.json")  # it would wait ten seconds for that of the server, and no longer
     description.write_text(json.dumps(document()))
     kept = [token.split("_")[1], node["id"], node["name"]]
@@ -102,12 +105,17 @@ def fuzz(pitchey: Pitchey, log: Path, seconds: int, others: Sequence[str]) -> in
             *("--max-time", str(seconds), "--continue-on-failure", "--header", f"Authorization: Bearer {token}"),
             *others,
         ],
-        env={**os.environ, "SCHEMATHESIS_HOOKS": _HOOKS, "PITCHEY_FUZZ_KEEPS": " ".join(kept)},
+        env={
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": _HOOKS,
+            "PITCHEY_FUZZ_KEEPS": " ".join(kept),
+            "PITCHEY_FUZZ_NOTES": str(notes),
+        },
         # A run that was started in the background ignores Ctrl-C, and its children would as well.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
-        return min(asking.wait(), 1)
+        code = min(asking.wait(), 1)
     except KeyboardInterrupt:
         asking.send_signal(signal.SIGINT)  # it says what it has found until now
         try:
@@ -115,6 +123,11 @@ def fuzz(pitchey: Pitchey, log: Path, seconds: int, others: Sequence[str]) -> in
         except (KeyboardInterrupt, subprocess.TimeoutExpired):
             asking.kill()
         return 130
+    asked, count = len(notes.read_text().splitlines()), sum(1 for _ in roles()) - 1  # without the stream of events
+    if asked < count and not others:
+        sys.stderr.write(f"Only {asked} of {count} operations were asked: give it more --seconds.\n")
+        return 1
+    return code
 
 
 def _serve(pitchey: Pitchey, log: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import schemathesis
@@ -11,7 +12,17 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from pitchey_cli.api.problems import MEDIA_TYPE
 
+_NOTES = os.environ.get("PITCHEY_FUZZ_NOTES", "")
 _KEPT = frozenset(os.environ.get("PITCHEY_FUZZ_KEEPS", "").split())
+_asked: set[str] = set()
+
+
+def _note(operation: str) -> None:
+    """Write down each operation that is asked, once: schemathesis calls it a success to have had no time for most."""
+    if _NOTES and operation not in _asked:
+        _asked.add(operation)
+        with Path(_NOTES).open("a") as file:
+            file.write(f"{operation}\n")
 
 
 @schemathesis.check
@@ -41,7 +52,8 @@ def filter_case(context: HookContext, case: Case[Any]) -> bool:
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
-    """Follow no log: it has no end."""
+    """Note what is asked; and follow no log, which has no end."""
     del context, kwargs
+    _note(case.operation.label)
     if case.path.endswith("/logs") and isinstance(case.query, dict):
         case.query.pop("follow", None)

@@ -176,7 +176,8 @@ def test_no_url_of_a_job_gets_to_this_machine_or_its_network_and_nothing_says_wh
             asked = [("submit", "video", url, "--output-format", "thumbnail") for url in urls]
             asked.append(("submit", "video", clip, "--watermark-image-url", urls[1]))
             for job_id in [pitchey.ok(*each, **allowed).lines[0] for each in asked]:
-                ended = client.get(f"/v1/jobs/{job_id}", params={"wait": 50}).json()
+                assert pitchey("wait", job_id).code == 1
+                ended = client.get(f"/v1/jobs/{job_id}").json()
                 assert ended["state"] == "dead", ended
                 said = json.dumps([ended["error"], [each.get("error") for each in ended["attempts"]]])
                 assert "has no public address" in said and ended["attemptsUsed"] <= 1, said
