@@ -10,13 +10,14 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from typing import cast
 
 from processors.porter.routes import PorterRoutes
 from processors.worker.attempt import INTERRUPTED
 from processors.worker.attempts import Attempts
 from processors.worker.http import Connection
 
-_MOST_CONNECTIONS = 256
+_MOST_CONNECTIONS = 256  # those that have not shown yet that they know anything are among them
 _HANDSHAKE_SECONDS = 10.0
 _STOP_GRACE_SECONDS = 5.0
 _LAST_WORDS_SECONDS = 1.0
@@ -59,14 +60,18 @@ async def serve(
             if len(connections) >= _MOST_CONNECTIONS:
                 writer.transport.abort()
                 return
+            cast(asyncio.Transport, writer.transport).pause_reading()  # what comes is for TLS to read
             connection = Connection(reader, writer, admit)
-            task = asyncio.create_task(connection.serve(routes.answer))
+
+            async def converse() -> None:
+                if await _is_secured(writer, known):
+                    await connection.serve(routes.answer)
+
+            task = asyncio.create_task(converse())
             connections[task] = connection
             task.add_done_callback(connections.pop)
 
-        server = await asyncio.start_server(
-            connected, sock=listening, ssl=known, ssl_handshake_timeout=_HANDSHAKE_SECONDS
-        )
+        server = await asyncio.start_server(connected, sock=listening)
         while not told_to_stop.is_set():
             rest = max(routes.last_request, attempts.last_ended) + idle_exit - time.monotonic()
             rest = idle_exit if attempts.running else rest
@@ -80,3 +85,12 @@ async def serve(
         connection.end()
     if answering := [task for task, connection in connections.items() if connection.is_answering]:
         await asyncio.wait(answering, timeout=_LAST_WORDS_SECONDS)
+
+
+async def _is_secured(writer: asyncio.StreamWriter, known: ssl.SSLContext) -> bool:
+    try:
+        await writer.start_tls(known, ssl_handshake_timeout=_HANDSHAKE_SECONDS)
+    except OSError:  # it speaks something else, too slowly, or no more
+        writer.transport.abort()
+        return False
+    return True

@@ -29,7 +29,7 @@ from processors.worker.threads import granted_threads
 PACKET_BYTES = 128 * 1024  # of one message; a socket's buffer takes more
 QUIET_SECONDS = 0.25  # from the beginning: what is over by then needs to tell no progress
 _MOST_THREADS = 128  # of the 64 slots that an instance may have, and as many that were left behind (companion.py)
-_MOST_AT_ONCE = 16  # attempts in a group: more gain little, and keep the first of them waiting
+MOST_AT_ONCE = 16  #: attempts in a group: more gain little, and keep the first of them waiting
 _PART_CHARS = 60 * 1024  # of an ending in one packet, where a quote becomes two characters
 _BESIDE_CHARS = 200  # that are said beside each
 
@@ -51,7 +51,6 @@ class _Task:
     request: AttemptRequest
     inputs: Path
     out: Path
-    size: int
     ended: threading.Event = field(default_factory=threading.Event)  #: set: it is to end
 
     def work(self, handle: Handle) -> Work:
@@ -69,14 +68,11 @@ class _Gathered:
     @property
     def groups(self) -> int:
         """That those who wait make."""
-        return -(-len(self.waiting) // _MOST_AT_ONCE)
+        return -(-len(self.waiting) // MOST_AT_ONCE)
 
-    def take(self) -> list[_Task]:
+    def take(self, size: Callable[[AttemptRequest], int]) -> list[_Task]:
         """The next group: who has waited longest, and those of about the same size."""
-        if not self.waiting:
-            return []
-        first = self.waiting[0].size
-        group = sorted(self.waiting, key=lambda task: abs(task.size - first))[:_MOST_AT_ONCE]
+        group = _nearest(self.waiting, size)
         taken = {task.request.token for task in group}
         self.waiting = [task for task in self.waiting if task.request.token not in taken]
         return group
@@ -106,8 +102,7 @@ class Host:
             message = json.loads(packet)
             if (ended := self._running.get(message.get("end", ""))) is not None:
                 ended.ended.set()
-            size = _same_size if together is None else together.size
-            self._begin([_task(each, size) for each in message.get("attempts", ())], handle, together)
+            self._begin([_task(each) for each in message.get("attempts", ())], handle, together)
 
     def _begin(self, tasks: Sequence[_Task], handle: Handle, together: Together | None) -> None:
         self._running.update((task.request.token, task) for task in tasks)
@@ -169,7 +164,7 @@ class Host:
 
     def _perform_gathered(self, key: Hashable, handle: Handle, together: Together) -> None:
         """Do those of one likeness, a group after the other, until there are none."""
-        while tasks := self._next_group(key):
+        while tasks := self._next_group(key, together.size):
             if len(tasks) == 1:  # as if nobody could come with it: it tells how far it is
                 self._perform(handle, tasks[0])
                 continue
@@ -187,10 +182,10 @@ class Host:
                 continue
             self._begin_each(tasks, handle)
 
-    def _next_group(self, key: Hashable) -> list[_Task]:
+    def _next_group(self, key: Hashable, size: Callable[[AttemptRequest], int]) -> list[_Task]:
         with self._gathering:
             found = self._gathered[key]
-            if not (group := found.take()):
+            if not (group := found.take(size)):
                 found.threads -= 1
                 if not found.threads:
                     del self._gathered[key]
@@ -230,14 +225,19 @@ class Host:
         self._link.send(packet)
 
 
-def _task(given: Mapping[str, Any], size: Callable[[AttemptRequest], int]) -> _Task:
-    request = AttemptRequest.model_validate(given["request"])
-    return _Task(request, Path(given["inputs"]), Path(given["out"]), size(request))
+def _task(given: Mapping[str, Any]) -> _Task:
+    return _Task(AttemptRequest.model_validate(given["request"]), Path(given["inputs"]), Path(given["out"]))
 
 
-def _same_size(request: AttemptRequest) -> int:
-    del request
-    return 0
+def _nearest(waiting: Sequence[_Task], size: Callable[[AttemptRequest], int]) -> list[_Task]:
+    if not waiting:
+        return []
+    try:
+        first = size(waiting[0].request)
+        return sorted(waiting, key=lambda task: abs(size(task.request) - first))[:MOST_AT_ONCE]
+    except Exception:
+        traceback.print_exc()  # by itself it will say what is wrong, and the others do not wait for it
+        return [waiting[0]]
 
 
 def _gains(task: _Task, together: Together) -> bool:

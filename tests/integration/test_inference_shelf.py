@@ -24,7 +24,7 @@ from processors.inference.serving.batcher import Batcher
 from processors.inference.serving.measuring import measure
 from processors.inference.serving.ready import made_ready
 from processors.inference.serving.samples import sample
-from processors.inference.serving.shelf import Shelf, memory_of
+from processors.inference.serving.shelf import Shelf, may_have_forms, memory_of
 from processors.protocol import Result
 from tests.resources.models import default_models
 from tests.resources.oracle import Oracle
@@ -45,14 +45,15 @@ def loads() -> Iterator[list[str]]:
     yield []
 
 
-def shelf(mib: int, loads: list[str], said: list[dict[str, int]] | None = None) -> Shelf:
+def shelf(mib: int, loads: list[str], said: list[dict[str, int]] | None = None, threads: int = 2) -> Shelf:
     """A shelf of so many MiB, which notes what it loads."""
 
     def load(entry: Entry) -> Loaded:
         loads.append(entry.manifest.name)
-        return made_ready(registry.load(entry, 1), entry.manifest)
+        has_forms = may_have_forms(entry, threads, mib * MIB)
+        return made_ready(registry.load(entry, threads, has_forms=has_forms), entry.manifest)
 
-    return Shelf(mib * MIB, load, (lambda _: None) if said is None else said.append)
+    return Shelf(mib * MIB, load, (lambda _: None) if said is None else said.append, threads=threads)
 
 
 def run(on: Shelf, entry: Entry) -> None:
@@ -64,10 +65,10 @@ def run(on: Shelf, entry: Entry) -> None:
 
 def test_the_model_that_was_used_least_lately_makes_room(repository: Repository, loads: list[str]) -> None:
     embeddings, sentiment, classify = (repository.find(name) for name in ("embeddings", "sentiment", "classify"))
-    assert [memory_of(each) // MIB for each in (embeddings, sentiment, classify)] == [192, 4, 64]
+    assert [memory_of(each) // MIB for each in (embeddings, sentiment, classify)] == [96, 4, 64]
     said: list[dict[str, int]] = []
     on = shelf(216, loads, said)
-    run(on, embeddings)
+    run(on, embeddings)  # which counts for two forms
     run(on, sentiment)
     run(on, embeddings)
     assert on.names() == ["embeddings@1", "sentiment@1"]
@@ -108,7 +109,7 @@ def test_many_who_want_one_model_load_it_once(repository: Repository, loads: lis
 
 def test_a_run_in_company_has_another_form_of_the_model_and_the_same_answer(repository: Repository) -> None:
     entry = repository.find("embeddings")
-    session = registry.load(entry, 2)
+    session = registry.load(entry, 2, has_forms=True)
     assert isinstance(session, OnnxSession)
     tensors = sample(entry.manifest)
     assert tensors is not None
@@ -128,9 +129,22 @@ def test_a_run_in_company_has_another_form_of_the_model_and_the_same_answer(repo
 def test_a_model_that_is_larger_than_the_budget_is_refused_with_both_numbers(
     repository: Repository, loads: list[str]
 ) -> None:
-    with pytest.raises(ModelError, match="takes 192 MiB of memory, and this instance has 191 MiB"):
-        run(shelf(191, loads), repository.find("embeddings"))
+    with pytest.raises(ModelError, match="takes 96 MiB of memory, and this instance has 95 MiB"):
+        run(shelf(95, loads), repository.find("embeddings"))
     assert not loads
+
+
+@pytest.mark.parametrize(("mib", "threads", "counted", "has_narrow"), [
+    (191, 2, 96, False), (192, 2, 192, True), (192, 1, 96, False)
+])  # fmt: skip
+def test_a_second_form_is_made_and_counted_where_it_has_room_and_threads_to_leave(
+    repository: Repository, loads: list[str], mib: int, threads: int, counted: int, has_narrow: bool
+) -> None:
+    on, entry = shelf(mib, loads, threads=threads), repository.find("embeddings")
+    with on.borrow(entry) as (loaded, _):
+        assert on.loaded() == {"embeddings@1": counted * MIB}
+        forms = loaded._inner._forms  # type: ignore[union-attr]
+        assert (forms._make_narrow is not None) is has_narrow
 
 
 def test_texts_of_several_jobs_get_the_answers_that_they_would_get_alone(repository: Repository) -> None:

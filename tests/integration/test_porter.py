@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
+import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -17,9 +19,15 @@ from pitchey_cli.daemon.line import PorterLine
 from pitchey_cli.daemon.porter import identity, known_by
 from pitchey_cli.daemon.worker_client import WorkerClient
 from pitchey_cli.domain.errors import InstanceGone
+from processors.porter import server
+from processors.porter.routes import PorterRoutes
+from processors.porter.worker import Worker as Behind
+from processors.protocol import Service
+from processors.worker.attempts import Attempts
 from tests.resources.object_store import ObjectStore, object_store
 from tests.resources.porters import SECRET, Porter
 from tests.resources.waiting import until
+from tests.resources.workers import DEADLINE_SECONDS
 from tests.servers.s3 import Bucket
 
 
@@ -211,6 +219,61 @@ def test_nothing_is_said_without_tls(porter: Porter) -> None:
         httpx.get(f"http://127.0.0.1:{porter.port}/health", headers=dict(porter.http.headers), trust_env=False)
     assert not porter.identity.exists(), "the porter has removed its key"
     assert porter.http.get("/health").status_code == 200, "and goes on"
+
+
+def test_strangers_in_their_handshake_are_among_the_connections(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_MOST_CONNECTIONS", 2)
+    monkeypatch.setattr(server, "_HANDSHAKE_SECONDS", 10 * DEADLINE_SECONDS)
+    key, certificate = identity()
+    (tmp_path / "identity").write_bytes(key + certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "identity")
+
+    async def asked() -> tuple[bytes, int]:
+        listening = socket.create_server(("127.0.0.1", 0))
+        address = listening.getsockname()
+        serving = asyncio.create_task(server.serve(listening, context, SECRET, nothing(tmp_path), idle_exit=0))
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            strangers = [await asyncio.open_connection(*address) for _ in range(2)]
+            said = await all_said(*address)
+            for _, writer in strangers:
+                writer.close()
+            status = await answered(f"https://127.0.0.1:{address[1]}/", known_by(certificate.decode()))
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+        return said, status
+
+    assert asyncio.run(asked()) == (b"", 401), "there was no place for a third, and is one when they are gone"
+
+
+def nothing(home: Path) -> Callable[[asyncio.TaskGroup], tuple[Attempts, PorterRoutes]]:
+    """What a porter has that nobody asks for an attempt."""
+
+    def made(tasks: asyncio.TaskGroup) -> tuple[Attempts, PorterRoutes]:
+        attempts = Attempts(lambda request, spool: NotImplemented, slots=1, spool=home, tasks=tasks)
+        return attempts, PorterRoutes(Service.CODE, attempts, {}, Behind(home), ())
+
+    return made
+
+
+async def all_said(host: str, port: int) -> bytes:
+    """What one hears who says nothing, until it is hung up on."""
+    reader, _ = await asyncio.open_connection(host, port)
+    with contextlib.suppress(ConnectionError):
+        return await reader.read()
+    return b""
+
+
+async def answered(url: str, known: ssl.SSLContext) -> int:
+    """The status of the first answer that there is."""
+    async with httpx.AsyncClient(verify=known, trust_env=False, timeout=DEADLINE_SECONDS) as client:
+        while True:
+            try:
+                return (await client.get(url)).status_code
+            except httpx.TransportError:
+                await asyncio.sleep(0.01)
 
 
 def test_the_host_takes_nobody_else_for_the_porter(porter: Porter) -> None:

@@ -122,6 +122,14 @@ def test_a_bug_that_shows_only_when_several_are_done_at_once_is_said(
     assert "ValueError: a bug of those that are done at once" in capfd.readouterr().err
 
 
+def test_what_has_no_size_is_done_by_itself_and_others_go_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with begun(tmp_path) as worker:
+        lines = told(worker, {"a.1": "together", "b.1": "together unsized"})
+        lines += told(worker, {"c.1": "together"})
+    assert [of(lines, token)[-1]["type"] for token in ("a.1", "b.1", "c.1")] == ["result"] * 3
+    assert "ValueError: a bug of the size" in capfd.readouterr().err
+
+
 def test_what_is_not_taken_is_told_among_the_others(worker: Worker) -> None:
     told(worker, {"known.1": "short"})
     codes = {"known.1": "short", **{f"t{number}.1": "short" for number in range(5)}}

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
+from processors.inference.frameworks.graphics import wants_gpu
 from processors.inference.manifest import Manifest, Tokens
 
 T = TypeVar("T")
@@ -20,8 +21,14 @@ _COMPANY_SECONDS = 0.1  # for so long after a run had company others are expecte
 _MOST_BYTES = 128 << 20  # of a model's files: larger networks have larger steps, and their memory is worth more
 
 
-def has_forms(manifest: Manifest) -> bool:
-    """Whether a model is to have both, and twice the memory: a small one of tokens, that several jobs ask at once."""
+def has_forms(manifest: Manifest, threads: int) -> bool:
+    """Whether a model gains by both, for twice the memory: a small one of tokens, that several jobs ask at once.
+
+    Args:
+        threads: of the first form; with one, or on a graphics card, both would be the same.
+    """
+    if threads == 1 or wants_gpu():
+        return False
     is_of_tokens = manifest.framework == "onnx" and isinstance(manifest.preprocessing, Tokens)
     return is_of_tokens and manifest.batching.max_size > 1 and manifest.size <= _MOST_BYTES
 

@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from processors.inference.errors import ModelError
-from processors.inference.frameworks.forms import Forms, has_forms
+from processors.inference.frameworks.forms import Forms
 from processors.inference.frameworks.graphics import refuse_other_device, wants_gpu
 from processors.inference.frameworks.onnx_file import refuse_unsafe
 from processors.inference.frameworks.port import Tensors
@@ -42,9 +42,9 @@ def check(entry: Entry) -> None:
     refuse_unsafe(entry.file, f"The model {entry.manifest.reference}")
 
 
-def load(entry: Entry, threads: int) -> OnnxSession:
+def load(entry: Entry, threads: int, *, has_forms: bool = False) -> OnnxSession:
     """Load a model; the inputs and outputs that its manifest names must be there."""
-    session = OnnxSession(entry, _loaded(entry, threads), threads)
+    session = OnnxSession(entry, _loaded(entry, threads), has_forms=has_forms)
     refuse_other_device(entry, session.device)  # onnxruntime falls back to the processor without a word
     session.takes.refuse_misnamed(entry.manifest)
     return session
@@ -67,7 +67,7 @@ def _loaded(entry: Entry, threads: int) -> onnxruntime.InferenceSession:
 class OnnxSession:
     """A loaded ONNX model."""
 
-    def __init__(self, entry: Entry, inner: onnxruntime.InferenceSession, threads: int) -> None:
+    def __init__(self, entry: Entry, inner: onnxruntime.InferenceSession, *, has_forms: bool) -> None:
         self.device = _DEVICES.get(inner.get_providers()[0], inner.get_providers()[0])
         self._what = f"The model {entry.manifest.reference}"
         inputs = [_shape(self._what, each) for each in inner.get_inputs()]
@@ -79,8 +79,7 @@ class OnnxSession:
             give_back()
             return found
 
-        has_narrow = threads > 1 and self.device == "cpu" and has_forms(entry.manifest)
-        self._forms = Forms(inner, narrow if has_narrow else None)
+        self._forms = Forms(inner, narrow if has_forms else None)
 
     def run(self, tensors: Tensors, outputs: Sequence[str] = ()) -> dict[str, NDArray[Any]]:
         """Compute outputs: those that are named, or all."""

@@ -27,8 +27,11 @@ _MODULES = {
 }
 
 
-def load(entry: Entry, threads: int) -> Loaded:
+def load(entry: Entry, threads: int, *, has_forms: bool = False) -> Loaded:
     """Look at a model's files, and load it.
+
+    Args:
+        has_forms: there is room for both of those that forms.py gives it.
 
     Raises:
         ModelError: its files are not what its manifest says, are not safe to load, or nothing here loads them.
@@ -47,7 +50,8 @@ def load(entry: Entry, threads: int) -> Loaded:
     entry.verify()
     module.check(entry)
     try:
-        loaded: Loaded = module.load(entry, threads)
+        forms = {"has_forms": True} if has_forms else {}  # which ONNX models alone have
+        loaded: Loaded = module.load(entry, threads, **forms)
     except ModelError:
         raise
     except Exception as error:  # each library has errors of its own

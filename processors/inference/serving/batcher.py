@@ -28,6 +28,7 @@ from processors.inference.serving.together import (
     parted,
     rows_of,
 )
+from processors.worker.beside import MOST_AT_ONCE
 
 Outputs = dict[str, NDArray[Any]]
 
@@ -59,7 +60,8 @@ class Batcher:
     def run(self, tensors: Tensors, outputs: Sequence[str] = ()) -> Outputs:
         """Compute outputs, perhaps together with others'; not of who brings most of the gain along."""
         rows = rows_of(self._manifest, tensors)
-        if self._is_apart or not rows or (rows > 1 and 2 * rows >= self._batching.max_size):
+        most = min(self._batching.max_size, MOST_AT_ONCE)  # larger ones come from bulk alone
+        if self._is_apart or not rows or (rows > 1 and 2 * rows >= most):
             return self._inner.run(tensors, outputs)
         length = length_of(self._shape, tensors)
         like = likeness(tensors, outputs, length, self._batching.buckets)

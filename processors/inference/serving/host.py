@@ -21,7 +21,7 @@ from processors.inference.repository import Entry, Repository
 from processors.inference.serving.here import Here, ran
 from processors.inference.serving.measuring import measure
 from processors.inference.serving.ready import made_ready
-from processors.inference.serving.shelf import Shelf
+from processors.inference.serving.shelf import Shelf, may_have_forms
 from processors.inference.serving.wire import HungUp, receive, send
 from processors.inference.work import gains_by_company, length, likeness, perform_together, result
 from processors.worker.beside import Host, Together
@@ -41,16 +41,17 @@ def budget_bytes() -> int:
 
 def serve(listening: socket.socket, repository: Repository, worker: Host) -> None:
     """Serve for ever."""
-    threads = granted_threads()
+    threads, budget = granted_threads(), budget_bytes()
 
     def load(entry: Entry) -> Loaded:
-        return made_ready(registry.load(entry, threads), entry.manifest)
+        has_forms = may_have_forms(entry, threads, budget)
+        return made_ready(registry.load(entry, threads, has_forms=has_forms), entry.manifest)
 
     def changed(models: dict[str, int]) -> None:
         give_back()
         worker.say(models)
 
-    shelf = Shelf(budget_bytes(), load, changed)
+    shelf = Shelf(budget, load, changed, threads=threads)
     worker.say(shelf.loaded())
     worker.serve(
         lambda context: result(context, repository, Here(repository, shelf)),

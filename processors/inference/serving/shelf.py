@@ -56,16 +56,21 @@ class Shelf:
         budget_bytes: int,
         load: Load,
         on_change: Callable[[dict[str, int]], None] = lambda _: None,
+        *,
+        threads: int = 1,
     ) -> None:
         """Begin with none.
 
         Args:
             budget_bytes: what all models together may take.
+            load: makes the forms for which `may_have_forms` has room, of everybody's models.
             on_change: is told what `loaded` says.
+            threads: that a model has.
         """
         self.budget_bytes = budget_bytes
         self._load = load
         self._on_change = on_change
+        self._threads = threads
         self._places: dict[_Key, Place] = {}
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
@@ -83,7 +88,7 @@ class Shelf:
 
     @contextmanager
     def borrow_alone(self, entry: Entry, load: Load) -> Iterator[tuple[Loaded, float]]:
-        """Have a model loaded once more, for oneself: it takes its room as any other does, and goes at the end.
+        """Have a model loaded once more, for oneself: it takes the room of one form, and goes at the end.
 
         Raises:
             ModelError, HandlerError: as of `borrow`.
@@ -138,6 +143,8 @@ class Shelf:
             if key in self._places:
                 return self._shared(key), False
             need = memory_of(entry)
+            if not key.alone and may_have_forms(entry, self._threads, self.budget_bytes):
+                need *= 2
             if need > self.budget_bytes:
                 message = f"The model {reference} takes {_mib(need)} of memory"
                 message += f", and this instance has {_mib(self.budget_bytes)} for models."
@@ -193,9 +200,13 @@ class Shelf:
 
 
 def memory_of(entry: Entry) -> int:
-    """What a model takes in all its forms: of one as its manifest says, else by the size of its files."""
-    once = entry.manifest.resources.memory_bytes or int(entry.manifest.size * _FILE_FACTOR)
-    return 2 * once if has_forms(entry.manifest) else once
+    """What one form of a model takes, as its manifest says, else by the size of its files."""
+    return entry.manifest.resources.memory_bytes or int(entry.manifest.size * _FILE_FACTOR)
+
+
+def may_have_forms(entry: Entry, threads: int, budget_bytes: int) -> bool:
+    """Whether a model has two forms here, and counts for both: it gains by them, and there can be room for them."""
+    return has_forms(entry.manifest, threads) and 2 * memory_of(entry) <= budget_bytes
 
 
 def _mib(size: int) -> str:

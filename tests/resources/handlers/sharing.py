@@ -36,7 +36,9 @@ def gains(request: AttemptRequest) -> bool:
 
 
 def size(request: AttemptRequest) -> int:
-    """The length of what is asked."""
+    """The length of what is asked; of `unsized` there is none."""
+    if "unsized" in request.spec["code"]:
+        raise ValueError("a bug of the size")
     return len(request.spec["code"])
 
 

@@ -115,14 +115,16 @@ def test_those_who_come_while_the_model_is_busy_are_run_at_once() -> None:
     assert model.runs == [[1], [2, 3, 4]]
 
 
-def test_who_brings_half_of_the_largest_batch_waits_for_nobody() -> None:
-    model, jobs, first = held(maxSize=4)
-    pair = {name: np.concatenate([text(5)[name], text(6)[name]]) for name in text(5)}
-    two = jobs._threads.submit(jobs.batcher.run, pair)
+@pytest.mark.parametrize(("largest", "rows"), [(4, 2), (64, 8)])
+def test_who_brings_half_of_the_largest_batch_or_of_the_largest_group_waits_for_nobody(largest: int, rows: int) -> None:
+    model, jobs, first = held(maxSize=largest)
+    sums = [*range(5, 5 + rows)]
+    several = {name: np.concatenate([text(each)[name] for each in sums]) for name in text(5)}
+    other = jobs._threads.submit(jobs.batcher.run, several)
     assert model.begun.acquire(timeout=LONG_SECONDS)
-    assert model.runs == [[1], [5, 6]]  # beside the first, which still runs
+    assert model.runs == [[1], sums]  # beside the first, which still runs
     model.go_on.set()
-    assert (total(first), two.result(LONG_SECONDS)["sum"].tolist()) == (1, [5, 6])
+    assert (total(first), other.result(LONG_SECONDS)["sum"].tolist()) == (1, sums)
 
 
 def test_no_run_is_larger_than_the_manifest_allows_and_who_came_first_goes_first() -> None:
