@@ -177,7 +177,7 @@ class Loop:
 
     async def _bring_retries_forward(self) -> None:
         """A clock that was ahead and has been put right must not make retries wait for the difference."""
-        longest = max(CAP_SECONDS, *(each.retry.cap_seconds for each in self.node.config.services.values()))
+        longest = max([CAP_SECONDS, *(each.retry.cap_seconds for each in self.node.config.services.values())])
         wall = self.node.clock.now()
         latest = wall + timedelta(seconds=longest)
         await self.node.call(self.node.store.bring_retries_forward, now=wall, latest=latest)
