@@ -46,7 +46,7 @@ def _lower(session: int, niceness: int) -> None:
     try:
         while True:
             try:
-                os.pwrite(session, str(niceness).encode(), 0)
+                os.write(session, str(niceness).encode())
                 return
             except OSError as error:
                 if error.errno != errno.EAGAIN or time.monotonic() > deadline:
