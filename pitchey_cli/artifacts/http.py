@@ -17,7 +17,7 @@ from urllib.parse import unquote
 
 from pitchey_cli.artifacts.copying import translated
 from pitchey_cli.artifacts.known import Known
-from pitchey_cli.artifacts.port import LARGER, Artifact, Artifacts, ProgressCallback
+from pitchey_cli.artifacts.port import LARGER_INPUT, Artifact, Artifacts, ProgressCallback
 from pitchey_cli.domain.addresses import WAY_TO_PRIVATE, Address
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, UsageError
 from pitchey_cli.network.reaching import addresses_of
@@ -217,7 +217,7 @@ class _Download:
 
     def _too_large(self) -> InputRejected:
         text = f"{self._url} is larger than the limit of {self._limit_bytes:,} bytes."
-        return InputRejected(text, hint=LARGER)
+        return InputRejected(text, hint=LARGER_INPUT)
 
 
 @contextmanager

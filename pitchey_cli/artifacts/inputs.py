@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from pitchey_cli.artifacts.http import fetch, spool
 from pitchey_cli.artifacts.known import Known
-from pitchey_cli.artifacts.port import LARGER, Artifact, Artifacts, ProgressCallback
+from pitchey_cli.artifacts.port import LARGER_INPUT, Artifact, Artifacts, ProgressCallback
 from pitchey_cli.domain.addresses import is_public
 from pitchey_cli.domain.buckets import Grants, Profile, bucket_url, check_known, is_bucket_url
 from pitchey_cli.domain.errors import InputRejected, NetworkError
@@ -58,7 +58,7 @@ class Inputs:
         head = bucket.head(url.key)
         size, etag = int(head["ContentLength"]), str(head.get("ETag", ""))
         if size > self.limit_bytes:
-            raise InputRejected(f"{url} has {size:,} bytes; the limit is {self.limit_bytes:,}.", hint=LARGER)
+            raise InputRejected(f"{url} has {size:,} bytes; the limit is {self.limit_bytes:,}.", hint=LARGER_INPUT)
         if not size:
             raise InputRejected(f"{url} is empty.", hint="Has it been written to the end there?")
         key = f"{profile.endpoint_url} s3://{profile.name}@{url.bucket}/{url.key}"  # a bucket may be each tenant's own

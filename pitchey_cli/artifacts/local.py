@@ -32,7 +32,7 @@ from pathlib import Path
 from pitchey_cli.artifacts.beneath import open_beneath
 from pitchey_cli.artifacts.copying import copy, copy_hashed, hashed, is_name, sync_directory, translated
 from pitchey_cli.artifacts.journal import PREFIX, Journal, make_up_for
-from pitchey_cli.artifacts.port import LARGER, Artifact, Kept, ProgressCallback
+from pitchey_cli.artifacts.port import LARGER_INPUT, LARGER_OUTPUT, Artifact, Kept, ProgressCallback
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, UsageError
 from processors.beneath import READ, closing
 
@@ -77,7 +77,8 @@ class LocalArtifacts:
                 raise InputRejected(f"{name} is {kind}.", hint="Name one file.")
             if status.st_size == 0 and not may_be_empty:
                 raise InputRejected(f"{name} is empty.", hint="Has it been written to the end?")
-            return self._take(descriptor, status, name, limit_bytes, progress)
+            _check_size(status, name, limit_bytes, LARGER_INPUT)
+            return self._take(descriptor, status, name, progress)
 
     def refresh(self, names: Collection[str]) -> set[str]:
         """Let the grace of artifacts that are about to be referred to begin anew; those that are not there any more."""
@@ -131,7 +132,8 @@ class LocalArtifacts:
                 raise InputRejected(f"The output {relative} is not a regular file.")
             if status.st_nlink != 1:
                 raise InputRejected(f"The output {relative} has more than one name.")
-            return self._take(descriptor, status, f"the output {relative}", limit_bytes, None)
+            _check_size(status, f"The output {relative}", limit_bytes, LARGER_OUTPUT)
+            return self._take(descriptor, status, f"the output {relative}", None)
 
     def place(self, sha256: str, target: Path) -> None:
         """Put an artifact where an instance can read it: a hard link, read-only; no second copy.
@@ -252,12 +254,8 @@ class LocalArtifacts:
             raise InputNotFound(f"{sha256!r} is not the name of an artifact.")
         return self._content / sha256[:2] / sha256
 
-    def _take(
-        self, source: int, status: os.stat_result, name: str, limit_bytes: int, progress: ProgressCallback | None
-    ) -> Artifact:
+    def _take(self, source: int, status: os.stat_result, name: str, progress: ProgressCallback | None) -> Artifact:
         """Copy an open file in, hash it on the way, and see to it that it did not change meanwhile."""
-        if status.st_size > limit_bytes:
-            raise InputRejected(f"{name} has {status.st_size:,} bytes; the limit is {limit_bytes:,}.", hint=LARGER)
         try:
             descriptor, temporary = self._new_temporary()
             try:
@@ -316,6 +314,11 @@ class LocalArtifacts:
                 with self._locked(fcntl.LOCK_SH):
                     make_up_for(descriptor, self._content, self.is_whole)
             path.unlink()
+
+
+def _check_size(status: os.stat_result, name: str, limit_bytes: int, hint: str) -> None:
+    if status.st_size > limit_bytes:
+        raise InputRejected(f"{name} has {status.st_size:,} bytes; the limit is {limit_bytes:,}.", hint=hint)
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -11,7 +11,8 @@ from typing import Protocol, runtime_checkable
 from pitchey_cli.domain.buckets import BucketUrl
 from pitchey_cli.domain.pools import DEFAULT_ORGANISATION
 
-LARGER = "Is it the right file? `limits.input_bytes` says how large inputs may be."
+LARGER_INPUT = "Is it the right file? `limits.input_bytes` says how large inputs may be."
+LARGER_OUTPUT = "`limits.output_bytes` says how large the outputs of a job may be."
 ProgressCallback = Callable[[int, int | None], None]  #: bytes done, bytes in all where known
 
 

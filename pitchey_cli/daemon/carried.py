@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from pitchey_cli.artifacts.port import Artifact, Presigner
+from pitchey_cli.artifacts.port import LARGER_OUTPUT, Artifact, Presigner
 from pitchey_cli.daemon.files import AttemptFiles, output_of
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import InputNotFound, InputRejected, NetworkError, PitcheyError, StoreError
@@ -87,7 +87,8 @@ class CarriedFiles(AttemptFiles):
         given = self._given_inputs()
         asked = self._asked_outputs() | {each.number: each.size for each in event.outputs}
         if sum(asked.values()) > limit_bytes:
-            raise InputRejected(f"The outputs take more than the {limit_bytes} bytes that the job may write.")
+            text = f"The outputs take more than the {limit_bytes:,} bytes that the job may write."
+            raise InputRejected(text, hint=LARGER_OUTPUT)
         if any(number >= protocol.MOST_OUTPUTS for number in asked):
             raise InputRejected(f"The attempt has more than the {protocol.MOST_OUTPUTS} outputs that it may have.")
         if any(not 0 <= number < len(given) for number in event.inputs):
@@ -109,7 +110,8 @@ class CarriedFiles(AttemptFiles):
         self._given_dir.mkdir(exist_ok=True)
         self._taken_outputs()
         if sum(item.size for item in result.outputs) > limit_bytes:
-            raise InputRejected(f"The outputs take more than the {limit_bytes} bytes that the job may write.")
+            text = f"The outputs take more than the {limit_bytes:,} bytes that the job may write."
+            raise InputRejected(text, hint=LARGER_OUTPUT)
         if any(number not in asked for number in range(len(result.outputs))):
             raise InputRejected("The instance names outputs for which it has asked no links.")
         outputs = tuple(_at_once(self._take, enumerate(result.outputs)))

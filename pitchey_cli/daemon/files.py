@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pitchey_cli.artifacts.beneath import parts_within, read_beneath
-from pitchey_cli.artifacts.port import Artifact, Artifacts
+from pitchey_cli.artifacts.port import LARGER_OUTPUT, Artifact, Artifacts
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.errors import InputRejected, StoreError
 from pitchey_cli.domain.job import Output, Token
@@ -118,7 +118,7 @@ def short_contents(outputs: Iterable[protocol.OutputFile], *, limit_bytes: int) 
     """
     found = [(item.text or "").encode() for item in outputs]
     if (size := sum(map(len, found))) > limit_bytes:
-        raise InputRejected(f"The outputs have {size:,} bytes; the limit is {limit_bytes:,}.")
+        raise InputRejected(f"The outputs have {size:,} bytes; the limit is {limit_bytes:,}.", hint=LARGER_OUTPUT)
     return found
 
 

@@ -10,8 +10,7 @@ The loop never waits inside a step: whatever takes time is a task that sets `cha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -19,35 +18,31 @@ from itertools import chain
 from pitchey_cli.daemon import sharing
 from pitchey_cli.daemon.alerting import Alerting
 from pitchey_cli.daemon.budgeting import Budgeting
+from pitchey_cli.daemon.dates import Dates
 from pitchey_cli.daemon.execution import Execution
 from pitchey_cli.daemon.executions import Executions
 from pitchey_cli.daemon.firing import Firing
 from pitchey_cli.daemon.forecasting import Forecasting
 from pitchey_cli.daemon.health import HealthWatch
-from pitchey_cli.daemon.instance import PooledInstance, on_host
+from pitchey_cli.daemon.instance import PooledInstance
+from pitchey_cli.daemon.lease import Lease
 from pitchey_cli.daemon.membership import Membership
 from pitchey_cli.daemon.node import Node
 from pitchey_cli.daemon.pool import Pool
+from pitchey_cli.daemon.pools import Pools
 from pitchey_cli.daemon.scaler import Others, Scaler, Waiting
-from pitchey_cli.daemon.sweep import Sweep
 from pitchey_cli.daemon.tidying import Tidying
 from pitchey_cli.daemon.webhooks import Webhooks
-from pitchey_cli.domain.away import CAP_SECONDS
 from pitchey_cli.domain.errors import StoreError, logged
 from pitchey_cli.domain.held import held_lines
 from pitchey_cli.domain.job import Job, due_at
-from pitchey_cli.domain.limits import INSTANCE_TYPES
-from pitchey_cli.domain.nodes import BEATS_PER_LEASE
 from pitchey_cli.domain.observation import Measure, WarmRequest
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.turns import Turns
 from processors.vocabulary import Reason
 
 _CHECK_SECONDS = 10.0  # how often instances are spoken to
-_LEAST_WAIT = 0.01  # seconds: a timer may go off a little early, and is set anew then
 _RECOVER_SECONDS = 10.0
-_MANY_ATTEMPTS = 8  # while so many run, others end within moments of each other:
-_GATHER_SECONDS = 0.005  # one tick for those is worth the wait
 
 
 class Loop:
@@ -58,45 +53,25 @@ class Loop:
         self.state_id = state_id  #: of the database in this place: instances carry it as a label
         self.changed = asyncio.Event()  #: something happened: tick now
         self.executions = Executions(node, self.changed)
-        self.pools: dict[PoolKey, Pool] = {}  #: the first of every service, and those that are needed
-        for service in node.config.services:
-            self.pool(PoolKey.of(service))
+        self.pools = Pools(node, state_id, self.changed)
         self.is_draining = False  #: finish what runs, take nothing new
         self._checking: asyncio.Task[None] | None = None
         self._renew_at = 0.0
         self._check_at = 0.0
         self._recover_at = 0.0
-        self._releasing = Sweep(node, self.changed, node.store.release_due)
-        self._calling = Sweep(node, self.changed, node.store.call_last)
-        self._expiring = Sweep(node, self.changed, node.store.expire)
         self.forecasting = Forecasting(node)
         self.scaler = Scaler(node, self.forecasting)
         self._health = HealthWatch(node)
         self.membership = Membership(node, self.scaler.room, self._health.last)
+        self.lease = Lease(node, self.membership, self.executions, self.changed)
+        self._dates = Dates(node, self.membership, self.changed)
         self.budgeting = Budgeting(node)
         self.firing = Firing(node, self.changed)
         self._alerting = Alerting(node, self._health.last)
         self.webhooks = Webhooks(node)
-        self._tidying = Tidying(node, state_id, self.instance_ids)
+        self._tidying = Tidying(node, state_id, self.pools.instance_ids)
         self._recovering: asyncio.Task[None] | None = None
-        self._lapse: asyncio.TimerHandle | None = None
         self._claiming = asyncio.Lock()  #: held from a claim until its executions are in the table
-
-    def pool(self, key: PoolKey) -> Pool:
-        """A pool; made when it is first needed."""
-        if key not in self.pools:
-            config = on_host(self.node, self.node.config.services[key.service].of_pool(key))
-            self.pools[key] = Pool(self.node, config, self.state_id, self.changed)
-        return self.pools[key]
-
-    def knows(self, key: PoolKey) -> bool:
-        """Whether this version can run instances of a pool."""
-        is_sized = not key.size or key.size in INSTANCE_TYPES
-        return key.service in self.node.config.services and is_sized and key.is_possible
-
-    def instance_ids(self) -> set[str]:
-        """The instances that are in the books."""
-        return {instance_id for pool in self.pools.values() for instance_id in pool.instances}
 
     # --- a tick
 
@@ -105,8 +80,10 @@ class Loop:
         # Dispatch is early: somebody may be waiting for a job that has just come.
         taking = () if self.is_draining else (self.hold_to_budgets, self.dispatch, self.scale)
         keeping = (self.cancel, self.renew, self.check, self.recover, self.reap, self.tidy, self.alert, self.tell)
-        by_date = (self.fire_schedules, self.expire, self.tidy)
-        for step in (self.keep, self.release_due, self.call_last, self.fire_schedules, self.expire, *taking, *keeping):
+        dates = self._dates
+        by_date = (self.fire_schedules, dates.expire, self.tidy)
+        waiting = (dates.release_due, dates.call_last, self.fire_schedules, dates.expire)
+        for step in (self.lease.keep, *waiting, *taking, *keeping):
             if self.membership.is_over:
                 return  # nothing here is this node's any more
             if self.membership.is_clock_wrong and step in by_date:
@@ -119,76 +96,9 @@ class Loop:
                 # A store or an engine in trouble must not end the daemon: the next tick tries again.
                 self.node.report(f"{step.__name__} failed: {logged(error)}")
 
-    async def keep(self) -> None:
-        """Let the other nodes know that this one lives, and take over from those that do not."""
-        membership = self.membership
-        try:
-            for said in await membership.keep():
-                self.node.report(said)
-                self.changed.set()
-        finally:
-            self._look_at_lease()
-
-    @asynccontextmanager
-    async def beating(self) -> AsyncIterator[None]:
-        """Go on beating meanwhile: for what may take longer than a lease, and comes before the ticks or after them."""
-        beats = asyncio.create_task(self._beat())
-        try:
-            yield
-        finally:
-            beats.cancel()
-            await asyncio.wait([beats])
-
-    async def _beat(self) -> None:
-        while True:
-            try:
-                await self.keep()
-            except Exception as error:  # as in a tick: the database may be back the next time
-                self.node.report(f"keep failed: {logged(error)}")
-            await asyncio.sleep(self.node.config.lease_seconds / BEATS_PER_LEASE / 2)
-
-    def _look_at_lease(self) -> None:
-        """When the lease has run out others may be at work at the same: what has not ended yet is not worth ending.
-
-        The end of the lease has a timer: each step of a tick waits for a database that does not answer, all of them
-        together for longer than a lease.
-        """
-        if self._lapse is not None:
-            self._lapse.cancel()
-            self._lapse = None
-        membership = self.membership
-        if not membership.is_lapsed:
-            left = max(membership.lease_left, _LEAST_WAIT)
-            self._lapse = asyncio.get_running_loop().call_later(left, self._look_at_lease)
-        elif membership.others:
-            for each in self.executions.running:
-                self.executions.end(each.token, Reason.INTERRUPTED)
-
-    async def release_due(self) -> None:
-        """Queue the scheduled jobs and retries whose time has come."""
-        if self._releasing.is_due:
-            if not self.membership.is_clock_wrong:
-                await self._bring_retries_forward()
-            await self._releasing.look()
-
-    async def call_last(self) -> None:
-        """Let those run at any price that would come too late if they went on waiting for off-peak hours."""
-        await self._calling.look()
-
-    async def _bring_retries_forward(self) -> None:
-        """A clock that was ahead and has been put right must not make retries wait for the difference."""
-        longest = max(CAP_SECONDS, *(each.retry.cap_seconds for each in self.node.config.services.values()))
-        wall = self.node.clock.now()
-        latest = wall + timedelta(seconds=longest)
-        await self.node.call(self.node.store.bring_retries_forward, now=wall, latest=latest)
-
     async def fire_schedules(self) -> None:
         """Submit the jobs of recurring schedules whose time has come, without waiting for their files here."""
         await self.firing.begin_if_due()
-
-    async def expire(self) -> None:
-        """Give up the waiting jobs that it is too late for."""
-        await self._expiring.look()
 
     async def tidy(self) -> None:
         """Forget and remove what nobody needs any more, and learn from what came, without waiting for it here."""
@@ -225,17 +135,8 @@ class Loop:
         now = self.node.clock.monotonic()
         if now >= self._check_at and (self._checking is None or self._checking.done()):
             self._check_at = now + _CHECK_SECONDS
-            self._checking = asyncio.create_task(self._check_pools())
-            await self._note_seen()
-
-    async def _note_seen(self) -> None:
-        """Until then at least they are paid for, should the machine go down with them."""
-        books = [instance for pool in self.pools.values() for instance in pool.instances.values()]
-        if books:
-            gone = [instance.id for instance in books if instance.ended_tick is not None]
-            node = self.node
-            boot, tick = node.clock.boot(), node.tick()
-            await node.call(node.store.note_seen, boot=boot, tick=tick, gone=gone, node=node.identity.id)
+            self._checking = asyncio.create_task(self.pools.check())
+            await self.pools.note_seen()
 
     async def recover(self) -> None:
         """Take up the running jobs that no execution follows, without waiting for the engine here."""
@@ -256,7 +157,7 @@ class Loop:
             running = await self.node.call(self.node.store.running, node=self.node.identity.id)
             left = [job for job in running if job.token is not None and job.token not in self.executions]
             self.executions.forget_broken(but={job.token for job in running})  # somebody else has ended those
-        async with self.beating():
+        async with self.lease.beating():
             await self._follow(left)
 
     async def _follow(self, left: Sequence[Job]) -> None:
@@ -265,25 +166,21 @@ class Loop:
                 self.node.report(f"{job.token} runs, and this version has no {job.service} service")
                 continue
             instance_id = (await self.node.call(self.node.store.attempts, job.id))[-1].instance_id
-            instance = self._find(instance_id)
+            instance = self.pools.find(instance_id)
             if instance is None:
                 records = await self.node.call(self.node.store.instances, active_only=False)
                 record = next((record for record in records if record.id == instance_id), None)
                 if record is None:
                     self.node.report(f"{job.token} runs on {instance_id}, of which there is no record")
                     continue
-                instance = await self.pool(record.pool).adopt(record)
+                instance = await self.pools.of(record.pool).adopt(record)
             if job.token is not None and job.token not in self.executions:
                 self.node.report(f"{job.token} taken up again on {instance.id}")
-                self.execute(self.pool(instance.config.key), instance, job, is_adopted=True)
-
-    def _find(self, instance_id: str) -> PooledInstance | None:
-        return next((p.instances[instance_id] for p in self.pools.values() if instance_id in p.instances), None)
+                self.execute(self.pools.of(instance.config.key), instance, job, is_adopted=True)
 
     async def reap(self) -> None:
         """Clear away the instances that went."""
-        for pool in list(self.pools.values()):
-            pool.reap()
+        self.pools.reap()
 
     async def hold_to_budgets(self) -> None:
         """Find out now and then whose budgets are used up."""
@@ -332,9 +229,9 @@ class Loop:
         waiting, warm, others = await self.node.call(self._waiting)
         if self.budgeting.policy != policy:
             self.changed.set()  # somebody's jobs may go again
-        needed = waiting.keys() | {each.pool for each in warm if self.knows(each.pool)}
+        needed = waiting.keys() | {each.pool for each in warm if self.pools.knows(each.pool)}
         for key in needed:
-            self.pool(key)
+            self.pools.of(key)
         for key, pool in self.pools.items():
             pool.pickups.note_held(waiting[key].lines if key in waiting else {})
         used_up = {key for key in self.pools if self.budgeting.policy.is_capped(key.organisation, key.service)}
@@ -343,10 +240,8 @@ class Loop:
 
     def _forget_pools(self, needed: Collection[PoolKey]) -> None:
         """Forget the pools of organisations that have nothing any more: in time there may be thousands."""
-        for key, pool in list(self.pools.items()):
-            if not key.organisation or key.is_first or key in needed:
-                continue
-            if pool.is_unused and self.scaler.is_at_rest(key):
+        for key in self.pools.unused(needed):
+            if self.scaler.is_at_rest(key):
                 del self.pools[key]
                 self.scaler.forget(key)
 
@@ -363,7 +258,7 @@ class Loop:
             return {}, (), others
         found = (store.waiting_pools(each, foreground_only=config.is_foreground) for each in config.services)
         waiting: dict[PoolKey, Waiting] = {}
-        for key in filter(self.knows, chain.from_iterable(found)):
+        for key in filter(self.pools.knows, chain.from_iterable(found)):
             queue = store.queue(key, foreground_only=config.is_foreground)
             turns = Turns(queue, policy, now=now)
             jobs = sharing.share_of(key, turns, others, self.membership) if others.weights else turns.demand()
@@ -397,10 +292,6 @@ class Loop:
 
         self.executions.begin(job, instance, is_adopted=is_adopted, on_pickup=on_pickup, on_end=ended)
 
-    async def _check_pools(self) -> None:
-        for pool in list(self.pools.values()):
-            await pool.check()
-
     # --- the whole run
 
     async def run(self, until: asyncio.Event) -> None:
@@ -409,8 +300,6 @@ class Loop:
             self.changed.clear()
             await self.tick()
             await self._until_something(until)
-            if len(self.executions) >= _MANY_ATTEMPTS:
-                await asyncio.sleep(_GATHER_SECONDS)
 
     async def _until_something(self, until: asyncio.Event) -> None:
         waits = [asyncio.create_task(self.changed.wait()), asyncio.create_task(until.wait())]
@@ -432,7 +321,7 @@ class Loop:
             self.changed.clear()
             await self.tick()
             await self._until_something(at_once)
-        async with self.beating():
+        async with self.lease.beating():
             await self.executions.hand_back(self.executions.running, grace_seconds=grace_seconds())
         try:
             await self.forecasting.keep_counted()
@@ -444,12 +333,8 @@ class Loop:
         if self._recovering is not None:
             self._recovering.cancel()
         await self.executions.abandon()
-        pools, self.pools = self.pools, {}
-        for key, pool in pools.items():
-            await pool.abandon()
+        for key in await self.pools.abandon():
             self.scaler.forget(key)
-        for service in self.node.config.services:
-            self.pool(PoolKey.of(service))
 
     async def leave(self) -> None:
         """Tell the other nodes that this one has ended."""
@@ -460,9 +345,6 @@ class Loop:
 
     async def stop_instances(self, *, why: str) -> None:
         """Stop every instance that has no attempt; after a drain that is all of them."""
-        async with self.beating():
+        async with self.lease.beating():
             await self.scaler.end(self.pools)
-            for pool in list(self.pools.values()):
-                await pool.settle()
-                idle = [each for each in pool.instances.values() if each.attempts == 0 and not each.is_stopping]
-                await asyncio.gather(*(pool.stop(instance, why=why) for instance in idle))
+            await self.pools.stop_idle(why=why)

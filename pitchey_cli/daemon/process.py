@@ -214,7 +214,7 @@ async def serve_foreground(
         await recovery.run(loop, stop)
         is_all = bool(loop.membership.others) or loop.membership.is_outdated
         left = [each for each in loop.executions.running if each.is_fetching or is_all]
-        async with loop.beating():
+        async with loop.lease.beating():
             await loop.executions.hand_back(left, grace_seconds=loop.node.config.grace_seconds)
             await loop.executions.let_finish()
         await loop.stop_instances(why="nobody waits any more")

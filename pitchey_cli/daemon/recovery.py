@@ -30,7 +30,7 @@ async def take_over(loop: Loop) -> None:
     if node.identity.is_copy:
         await asyncio.to_thread(identity.note_original, node.config.state_dir)
         node.identity.is_copy = False
-    async with loop.beating():  # each instance that hangs is waited for
+    async with loop.lease.beating():  # each instance that hangs is waited for
         await _adopt(loop)
 
 
@@ -43,7 +43,7 @@ async def _adopt(loop: Loop) -> None:
         node.report(f"{instance_id} is in no record, removed")
         await asyncio.to_thread(node.engine.remove, instance_id)
     for record in records.values():
-        if not loop.knows(record.pool):
+        if not loop.pools.knows(record.pool):
             node.report(f"{record.id} is of a pool that this version does not know; it is left alone")
             continue
         info = found.get(record.id)
@@ -55,11 +55,11 @@ async def _adopt(loop: Loop) -> None:
                 raise
             except EngineError as error:  # one that is stuck must not keep the daemon from starting
                 trouble = f"it could not be thawed: {error}"
-        instance = await loop.pool(record.pool).adopt(record)
+        instance = await loop.pools.of(record.pool).adopt(record)
         if trouble:
             instance.retire(trouble, has_died=True)
         node.report(f"{record.id} adopted" + (f", to be discarded: {why}" if (why := instance.retired_because) else ""))
-    await strays.remove_directories(node, loop.instance_ids, older_than_seconds=0)  # nothing is being started yet
+    await strays.remove_directories(node, loop.pools.instance_ids, older_than_seconds=0)  # nothing is being started yet
 
 
 async def run(loop: Loop, until: asyncio.Event) -> None:
@@ -111,4 +111,4 @@ async def _clear(loop: Loop) -> None:
     found = await asyncio.to_thread(loop.node.engine.find, {LABEL_STATE: loop.state_id})
     for each in found:
         await asyncio.to_thread(loop.node.engine.remove, each.instance_id)
-    await strays.remove_directories(loop.node, loop.instance_ids, older_than_seconds=0)
+    await strays.remove_directories(loop.node, loop.pools.instance_ids, older_than_seconds=0)

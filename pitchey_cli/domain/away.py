@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from pitchey_cli.domain.job import Job, JobError, Outcome
+from pitchey_cli.domain.retry import ceiling
 from processors.vocabulary import Reason
 
 CODE = "bucket_away"  #: of the error of such an attempt
@@ -37,7 +38,7 @@ def ask_again_at(job: Job, *, now: datetime, dice: float) -> datetime:
         dice: uniform in [0, 1).
     """
     waited = max(0, job.attempt - job.attempts_used - 1)
-    pause = min(CAP_SECONDS, _BASE_SECONDS * 2 ** min(waited, 50))
+    pause = ceiling(_BASE_SECONDS, CAP_SECONDS, earlier=waited)
     if job.deadline is not None:
         pause = min(pause, max(_BASE_SECONDS, (job.deadline - now).total_seconds() / 2))
     return now + timedelta(seconds=pause * (1 + dice) / 2)

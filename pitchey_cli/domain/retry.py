@@ -61,6 +61,10 @@ def retry_at(policy: RetryPolicy, *, used: int, now: datetime, dice: float) -> d
     """
     if used >= policy.max_attempts:
         return None
-    # 2**50 seconds is far beyond any cap: the bound only keeps a huge `used` from overflowing a float.
-    ceiling = min(policy.cap_seconds, policy.base_seconds * 2 ** min(used - 1, 50))
-    return now + timedelta(seconds=dice * ceiling)
+    return now + timedelta(seconds=dice * ceiling(policy.base_seconds, policy.cap_seconds, earlier=used - 1))
+
+
+def ceiling(base_seconds: float, cap_seconds: float, *, earlier: int) -> float:
+    """How many seconds a pause lasts at most, after so many earlier ones: twice as long each, up to the cap."""
+    # 2**50 seconds is far beyond any cap: the bound only keeps a huge number from overflowing a float.
+    return min(cap_seconds, base_seconds * 2.0 ** min(earlier, 50))

@@ -6,6 +6,7 @@ Times mean what they mean at the moment of submission: a schedule keeps the word
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -69,9 +70,8 @@ def checked(words: Mapping[str, Any]) -> dict[str, Any]:
     for word, value in words.items():
         try:
             found[word] = _TYPES.get(word, str)(value)
-        except ValueError:
-            hint = f"It is a number, as {DEFAULTS.get(word) or 1}."
-            raise UsageError(f"{word.replace('_', '-')} {value!r} does not fit.", hint=hint) from None
+        except _Unfit as error:
+            raise UsageError(f"{word.replace('_', '-')} {value!r} does not fit.", hint=f"It is {error}.") from None
     return found
 
 
@@ -148,6 +148,10 @@ def _output(text: str) -> str:
     return text
 
 
+class _Unfit(ValueError):
+    """A word's value is none. Its text says what one is."""
+
+
 def _several(value: Any) -> list[str]:
     return [str(each) for each in value] if isinstance(value, list) else str(value).split()
 
@@ -155,16 +159,16 @@ def _several(value: Any) -> list[str]:
 def _yes_or_no(value: Any) -> bool:
     known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
     if str(value).lower() not in known:
-        raise ValueError
+        raise _Unfit("true or false")
     return known[str(value).lower()]
 
 
 def _from(least: int, most: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
-        number = int(value)
-        if not least <= number <= most:
-            raise ValueError
-        return number
+        with suppress(ValueError, TypeError, OverflowError):
+            if least <= (number := int(value)) <= most:
+                return number
+        raise _Unfit(f"a number from {least} to {most}")
 
     return read
 

@@ -125,9 +125,10 @@ class Connection:
         except SQLITE_ERRORS as error:
             raise translated(error, self._path) from error
 
-    def run_list(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> None:
+    def run_list(self, queries: Sequence[Query], values: Sequence[Mapping[str, Any]]) -> None:
         """One statement for each: were a list taken apart in SQL, a claim and its end would cost a third more."""
-        self.run_many(query, rows)
+        for query in queries:
+            self.run_many(query, values)
 
     @contextmanager
     def transaction(self, *, is_lasting: bool = True) -> Iterator[None]:

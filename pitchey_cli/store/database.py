@@ -51,9 +51,9 @@ class Database(Protocol):
     def run_many(self, query: Query, parameters: Iterable[Parameters]) -> None:
         """One statement for each set of parameters; call it inside a transaction."""
 
-    def run_list(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> None:
-        """A statement that changes something for each element of a list, by the names in it; call it inside a
-        transaction. Where the way to the database is what takes long, it is one statement, which takes `:list`.
+    def run_list(self, queries: Sequence[Query], values: Sequence[Mapping[str, Any]]) -> None:
+        """Statements that each change something for each element of a list, by the names in it; call it inside a
+        transaction. Where the way to the database is what takes long, each is sent once, and takes `:list`.
         """
 
     def transaction(self, *, is_lasting: bool = True) -> AbstractContextManager[None]:

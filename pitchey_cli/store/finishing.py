@@ -92,8 +92,7 @@ class Finishing(Dependencies, Ledger):
     def _write(self, ends: _Ends) -> None:
         for part in ends.parts():  # jobs before events: who is told of an event looks at its job
             ended = [written for written, _ in part]
-            self._db.run_list(QUERIES["finish_jobs"], ended)
-            self._db.run_list(QUERIES["finish_attempts"], ended)
+            self._db.run_list([QUERIES["finish_jobs"], QUERIES["finish_attempts"]], ended)
             self._db.run_many(QUERIES["insert_event"], [event for _, event in part])
         self._book(ends.booked)
         self._count({key: change for key, change in ends.counts.items() if change})

@@ -7,7 +7,6 @@ but for mistakes of ours.
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +31,7 @@ from pitchey_cli.store.connecting import (
 from pitchey_cli.store.database import Parameters, Row
 from pitchey_cli.store.queries import Query
 from pitchey_cli.store.refusals import translated
+from pitchey_cli.store.rows import encode
 from pitchey_cli.store.server import Server
 from pitchey_cli.store.statements import one_row, phrased, some_at_once, words
 
@@ -146,9 +146,11 @@ class Session:
             sql = f"{into} {', '.join([values] * len(some))}"
             self._orders.append(_Order(sql, [value for each in some for value in each]))
 
-    def run_list(self, query: Query, rows: Sequence[Mapping[str, Any]]) -> None:
-        """One statement for all of a list."""
-        self.run(query, {"list": json.dumps(rows)})
+    def run_list(self, queries: Sequence[Query], values: Sequence[Mapping[str, Any]]) -> None:
+        """Each statement once, for all of a list."""
+        text = encode(values)
+        for query in queries:
+            self.run(query, {"list": text})
 
     def _asked(self, sql: str, parameters: Parameters) -> list[Row]:
         self._establish()

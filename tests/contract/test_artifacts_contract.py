@@ -183,8 +183,9 @@ def test_outputs_that_are_no_files_too_large_or_missing_are_refused(artifacts, s
     for relative in ("pipe", "deep"):
         with pytest.raises(InputRejected, match="not a regular file"):
             artifacts.collect(spool, relative, limit_bytes=LIMIT)
-    with pytest.raises(InputRejected, match="limit"):
+    with pytest.raises(InputRejected, match="limit") as refused:
         artifacts.collect(spool, "deep/er/out.mp4", limit_bytes=100)
+    assert "limits.output_bytes" in refused.value.hint
     with pytest.raises(InputNotFound, match=r"gone\.mp4"):
         artifacts.collect(spool, "gone.mp4", limit_bytes=LIMIT)
 

@@ -124,8 +124,9 @@ def test_an_output_for_which_nothing_was_asked_is_not_looked_for(files: CarriedF
 def test_links_for_more_than_the_job_may_leave_are_not_given(files: CarriedFiles) -> None:
     files.links(asks(b"x" * LIMIT), limit_bytes=LIMIT)
     more = LinksEvent(seq=2, at=0, ask=2, outputs=[StoredFile(number=1, size=1, sha256="0")])
-    with pytest.raises(InputRejected, match="more than the 1000 bytes"):
+    with pytest.raises(InputRejected, match="more than the 1,000 bytes") as refused:
         files.links(more, limit_bytes=LIMIT)
+    assert "limits.output_bytes" in refused.value.hint
     many = LinksEvent(seq=2, at=0, ask=2, outputs=[StoredFile(number=MOST_OUTPUTS, size=0, sha256="0")])
     with pytest.raises(InputRejected, match="20000 outputs"):
         files.links(many, limit_bytes=LIMIT)

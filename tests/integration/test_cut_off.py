@@ -132,7 +132,7 @@ def test_an_instance_of_which_nobody_knows_whether_it_was_recorded_is_not_left_i
     assert not unsure and is_worked_at(ground, f"{job_id}.1")
     first, second = ground.store.instances(active_only=False)
     assert (first.state, second.state) == (InstanceState.LOST, InstanceState.READY)
-    assert ground.daemon.loop.instance_ids() == {second.id}
+    assert ground.daemon.loop.pools.instance_ids() == {second.id}
 
 
 def test_a_node_whose_clock_is_wrong_says_so_and_gives_up_nobody_s_job_for_its_date(

@@ -44,7 +44,6 @@ COLD = {
     "due_webhooks": "the same; one search for each of them",
     "is_anybody_told": "the same",
     "how_webhooks_are_told": "reads the schema, when a database is opened",
-    "remove_webhooks_of": "when an organisation is removed",
     "forget_decisions_of": "when a node is removed; a row for each pool of each node",
     "nodes": "a row for each node; several share a queue, and nobody has thousands",
     "pools_elsewhere": "asked where several nodes are up, and groups the instances that live",

@@ -69,7 +69,7 @@ def test_an_instance_in_no_record_goes_and_one_of_another_state_directory_stays(
     start(loop, "theirs", state_id="another")
     record(loop, "starting")
     record(loop, "ended", InstanceState.STOPPED)  # its end was recorded, its removal cut short
-    asyncio.run(strays.remove_containers(loop.node, loop.state_id, loop.instance_ids))
+    asyncio.run(strays.remove_containers(loop.node, loop.state_id, loop.pools.instance_ids))
     assert running(loop) == {"starting", "theirs"}
 
 
@@ -87,11 +87,11 @@ def test_a_daemon_on_a_copy_of_the_database_leaves_the_instances_of_the_first_al
             await copy.reap()
             await copy.stop_instances(why="the daemon stops")
             assert copy.node.store.instances(node=copy.node.identity.id) == []
-            await strays.remove_containers(copy.node, copy.state_id, copy.instance_ids)
+            await strays.remove_containers(copy.node, copy.state_id, copy.pools.instance_ids)
 
     asyncio.run(take_over_copy())
     assert running(loop) == {"recorded", "stray"}
-    asyncio.run(strays.remove_containers(loop.node, loop.state_id, loop.instance_ids))
+    asyncio.run(strays.remove_containers(loop.node, loop.state_id, loop.pools.instance_ids))
     assert running(loop) == {"recorded"}
 
 
@@ -134,7 +134,7 @@ def test_a_daemon_looks_for_strays_every_ten_minutes(loop):
     clock = Hands()
 
     async def rounds() -> list[set[str]]:
-        tidying = Tidying(replace(loop.node, clock=clock), loop.state_id, loop.instance_ids)
+        tidying = Tidying(replace(loop.node, clock=clock), loop.state_id, loop.pools.instance_ids)
         left: list[set[str]] = []
         for minutes in (0, 6, 12, 13):  # recovery has looked at the start; the fourth is too early for any round
             clock.seconds = minutes * 60

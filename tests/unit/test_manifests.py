@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 
 import pytest
 
 from pitchey_cli.cli.field_options import forms
 from pitchey_cli.domain.errors import InputNotFound, UsageError
-from pitchey_cli.operations import manifests
+from pitchey_cli.operations import manifests, queueing
 from pitchey_cli.operations.drafts import Draft
 from pitchey_cli.operations.requests import Request
 from processors.vocabulary import Service
@@ -131,6 +132,23 @@ def test_a_line_that_is_wrong_is_named(tmp_path: Path, clip: Path, text: str, sa
     manifest.write_text(text.format(clip=clip))
     with pytest.raises((UsageError, InputNotFound), match=says):
         _drafts(manifest)
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "hint"),
+    [
+        ("slots", "many", "It is a number from 1 to 64."),
+        ("slots", 99, "It is a number from 1 to 64."),
+        ("slots", [1], "It is a number from 1 to 64."),
+        ("slots", math.inf, "It is a number from 1 to 64."),
+        ("max-attempts", 0, "It is a number from 1 to 100."),
+        ("off_peak", "perhaps", "It is true or false."),
+    ],
+)
+def test_a_word_of_the_queue_that_does_not_fit_is_told_what_does(word: str, value: object, hint: str) -> None:
+    with pytest.raises(UsageError, match="does not fit") as refused:
+        queueing.split(Service.VIDEO, {word: value})
+    assert refused.value.hint == hint
 
 
 def test_a_manifest_that_is_not_there_is_said(tmp_path: Path) -> None:

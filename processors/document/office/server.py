@@ -69,7 +69,7 @@ def _office(listening: socket.socket, home: Path, parent: int) -> NoReturn:
         processes.die_with_parent(parent)
         shutil.rmtree(home, ignore_errors=True)  # of one that was killed
         profile.write(home)
-        os.environ["HOME"] = str(home)
+        os.environ["HOME"] = os.environ["TMPDIR"] = str(home)  # each load leaves folders where temporary files go
         signal.alarm(_LOAD_SECONDS)  # ends it
         kit = Kit(home)
         kit.loop(_Office(listening, kit, home).serve)
