@@ -18,6 +18,7 @@ import pytest
 from hypothesis import settings
 
 from tests.resources.forking import Forks
+from tests.resources.waiting import DEADLINE_SECONDS
 
 if TYPE_CHECKING:
     from tests.servers.postgres import PostgresServer
@@ -33,7 +34,6 @@ settings.load_profile("pitchey")
 
 ROOT = Path(__file__).resolve().parent.parent
 RESOURCES = ROOT / "tests" / "resources"
-DEADLINE_SECONDS = 120.0  #: far longer than anything takes that is waited for, for a machine that is busy
 COMMAND_SECONDS = 300.0
 LOOK_SECONDS = 0.05  #: between two looks: what is looked at is to have the processor meanwhile
 _FORKS = Forks()

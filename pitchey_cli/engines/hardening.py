@@ -35,8 +35,9 @@ _CPU_PERIOD_MICROSECONDS = 100_000  # the kernel's default
 # Of one user on the whole host, so it is not what stops a fork bomb: that is the pids limit. Podman as root asks for
 # 1048576 where it is told nothing, and a host with a lower hard limit then refuses to start the container.
 _PODMAN_PROCESSES_OF_USER = 8192
-# Of the 1024 that others have: when processors are short, the daemon and the API answer, and jobs have what is left. It
-# counts where the engine puts containers beside other groups; all that stand in one group of its own weigh as one.
+# Of the 1024 that others have; on cgroup v2 engines make it 3 of 100. When processors are short, the daemon and the API
+# answer, and jobs have what is left. It counts where the engine puts containers beside other groups; all that stand in
+# one group of its own weigh as one.
 _CPU_SHARES = 64
 
 
@@ -187,7 +188,8 @@ def _ulimits(**limits: int) -> list[dict[str, Any]]:
 _SLOT_PIDS = 64
 _SLOT_TMP_BYTES = 64 * MIB
 _SLOT_TMP_FILES = 4096
-_SLOT_CPU_SHARES = 32  # half of what an instance gets when processors are short: there are several of them
+# About half of what an instance gets when processors are short (2 of 100 on cgroup v2): there are several of them.
+_SLOT_CPU_SHARES = 32
 #: What of /proc and /sys speaks of the host: the engines' own lists, and disks, devices and boot options besides.
 _SLOT_MASKED = (
     *("/proc/acpi", "/proc/asound", "/proc/cmdline", "/proc/diskstats", "/proc/interrupts", "/proc/kcore"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -16,12 +17,16 @@ from pathlib import Path
 STEP = 6
 
 _LEAST = 19  # the last niceness there is
-_AGAIN_SECONDS = 0.1  # a user may change one session in so long (proc_sched_autogroup_set_nice in the kernel)
-_GIVE_UP_SECONDS = 1.0
+# One change in so long is let through of all who may not administer the machine, whoever they are and whichever session
+# they change (proc_sched_autogroup_set_nice in the kernel). Many instances that are started at once take their turns.
+_AGAIN_SECONDS = 0.1
+_GIVE_UP_SECONDS = 60.0
 
 
 def stand_behind(leader: int) -> None:
     """Put a session that has just begun, with all that it starts, behind this process.
+
+    The session's own share follows a moment later where others have just changed theirs; nobody waits for that.
 
     Args:
         leader: its first process, which leads its group as well. One that has ended is no error.
@@ -31,17 +36,21 @@ def stand_behind(leader: int) -> None:
     with contextlib.suppress(OSError):  # a kernel without sessions' shares, or it has ended
         said = Path("/proc/self/autogroup").read_text().split()  # nothing in a session that has no share of its own
         # One that has been lowered itself is followed, and not left behind: further back hardly anything runs.
-        _of_session(leader, max(STEP, int(said[-1]) if said else 0))
+        niceness = max(STEP, int(said[-1]) if said else 0)
+        session = os.open(f"/proc/{leader}/autogroup", os.O_WRONLY)  # this one's, even if its number is used again
+        threading.Thread(target=_lower, args=(session, niceness), daemon=True).start()
 
 
-def _of_session(leader: int, niceness: int) -> None:
+def _lower(session: int, niceness: int) -> None:
     deadline = time.monotonic() + _GIVE_UP_SECONDS
-    while True:
-        try:
-            Path(f"/proc/{leader}/autogroup").write_text(str(niceness))
-        except OSError as error:
-            if error.errno != errno.EAGAIN or time.monotonic() > deadline:
-                raise
-        else:
-            return
-        time.sleep(_AGAIN_SECONDS)
+    try:
+        while True:
+            try:
+                os.write(session, str(niceness).encode())
+                return
+            except OSError as error:
+                if error.errno != errno.EAGAIN or time.monotonic() > deadline:
+                    return  # it has ended, or goes on with the share that it has
+            time.sleep(_AGAIN_SECONDS)
+    finally:
+        os.close(session)

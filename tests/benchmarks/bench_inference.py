@@ -17,7 +17,6 @@ after the other on a warm instance beside the bare call. Docker needs PITCHEY_TE
 from __future__ import annotations
 
 import argparse
-import ctypes
 import importlib
 import json
 import multiprocessing
@@ -50,6 +49,7 @@ from pitchey_cli.operations import follow, submit
 from pitchey_cli.operations.drafts import drafted
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.inference.frameworks import registry
+from processors.inference.memory import give_back
 from processors.inference.repository import Repository
 from processors.inference.serving.ready import made_ready
 from processors.vocabulary import Service
@@ -301,11 +301,11 @@ def singles(bare: Bare, side: Running, count: int = SINGLES) -> None:
 
 
 def memory(models: Path, names: Sequence[str] = LOADED) -> None:
-    """What each model takes of memory when it is loaded and has run, beside what its manifest says."""
+    """What one form of each model takes of memory, when it has run, beside what its manifest says."""
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         for name in names:
             taken, said = pool.apply(_memory_of, (models, name))
-            print(f"memory of {name}: {taken / 2**20:.0f} MiB, and its manifest says {said / 2**20:.0f}")  # noqa: T201
+            print(f"memory of {name}: {taken / 2**20:.0f} MiB in one form, and its manifest says {said / 2**20:.0f}")  # noqa: T201
 
 
 def _memory_of(models: Path, name: str) -> tuple[int, int]:
@@ -314,7 +314,7 @@ def _memory_of(models: Path, name: str) -> tuple[int, int]:
     importlib.import_module(f"processors.inference.frameworks.{framework}")
     before = psutil.Process().memory_full_info().uss
     loaded = made_ready(registry.load(entry, 2), entry.manifest)
-    ctypes.CDLL(None).malloc_trim(0)  # as the companion does
+    give_back()
     taken = psutil.Process().memory_full_info().uss - before
     loaded.close()
     return taken, entry.manifest.resources.memory_bytes

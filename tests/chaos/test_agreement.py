@@ -9,6 +9,7 @@ from pathlib import Path
 from pitchey_cli.domain import layout
 from tests.conftest import Pitchey
 from tests.resources.clusters import Cluster
+from tests.resources.waiting import DEADLINE_SECONDS
 from tests.servers.s3 import Bucket
 
 
@@ -27,7 +28,7 @@ def refused(node: Pitchey) -> str:
 
 def stop(daemon: subprocess.Popen[str]) -> None:
     daemon.terminate()
-    daemon.wait(30)
+    daemon.wait(DEADLINE_SECONDS)
 
 
 def test_a_node_whose_artifacts_are_elsewhere_is_refused_while_another_is_up(cluster: Cluster, clip: Path) -> None:

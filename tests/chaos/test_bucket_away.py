@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,37 +13,35 @@ import pytest
 
 from pitchey_cli.domain import layout
 from tests.conftest import Pitchey
-from tests.resources.waiting import stand_still, until
+from tests.resources.programs import held
+from tests.resources.waiting import stand_still, until, until_said
 from tests.resources.wires import Wire, wire_to
 from tests.servers.s3 import Bucket
+
+
+@contextmanager
+def leading_to(bucket: Bucket, pitchey: Pitchey, **more: str) -> Iterator[Wire]:
+    """What leads to a bucket, for as long as there is anything of Pitchey."""
+    port = urlsplit(bucket.server.endpoint).port
+    assert port is not None
+    with wire_to(port) as found:
+        pitchey.environment |= bucket.environment | {"PITCHEY_S3_ENDPOINT_URL": found.url} | more
+        yield found
+        pitchey.end()
 
 
 @pytest.fixture
 def wire(pitchey: Pitchey, bucket: Bucket) -> Iterator[Wire]:
     """What leads to the bucket in which the artifacts are."""
-    port = urlsplit(bucket.server.endpoint).port
-    assert port is not None
-    with wire_to(port) as found:
-        own = {"PITCHEY_ARTIFACTS_URL": f"{bucket.url}/kept/", "PITCHEY_S3_ENDPOINT_URL": found.url}
-        pitchey.environment |= bucket.environment | own
+    with leading_to(bucket, pitchey, PITCHEY_ARTIFACTS_URL=f"{bucket.url}/kept/") as found:
         yield found
-        pitchey.end()
 
 
 @pytest.fixture
 def path(pitchey: Pitchey, bucket: Bucket) -> Iterator[Wire]:
     """What leads to a bucket that jobs name; the artifacts are on the disk."""
-    port = urlsplit(bucket.server.endpoint).port
-    assert port is not None
-    with wire_to(port) as found:
-        pitchey.environment |= bucket.environment | {"PITCHEY_S3_ENDPOINT_URL": found.url}
+    with leading_to(bucket, pitchey) as found:
         yield found
-        pitchey.end()
-
-
-def until_it_waits(daemon: subprocess.Popen[str], job_id: str) -> None:
-    assert daemon.stderr is not None
-    assert any(f"{job_id}.1 waits for the artifacts" in line for line in daemon.stderr)
 
 
 def reasons(pitchey: Pitchey, job_id: str) -> list[str]:
@@ -55,9 +53,9 @@ def test_what_was_made_while_the_bucket_is_away_is_stored_when_it_is_back(
 ) -> None:
     daemon = pitchey.start_daemon()
     (job_id,) = pitchey.ok("submit", "video", clip, *lasting_options, "--max-attempts", "1").lines
-    pitchey.until_working(job_id)
-    wire.is_down = True
-    until_it_waits(daemon, job_id)
+    with held(daemon.pid, job_id):
+        wire.is_down = True
+    until_said(f"{job_id}.1 waits for the artifacts", daemon.stderr)
     wire.is_down = False
     pitchey.ok("wait", job_id)
     assert reasons(pitchey, job_id) == ["completed"]
@@ -73,7 +71,7 @@ def test_an_attempt_waits_for_an_input_that_lies_in_a_bucket_that_is_away(
     for kept in (layout.cache(pitchey.state_dir) / "sha256").glob("*/*"):  # another node has not had it
         kept.unlink()
     daemon.send_signal(signal.SIGCONT)
-    until_it_waits(daemon, job_id)
+    until_said(f"{job_id}.1 waits for the artifacts", daemon.stderr)
     wire.is_down = False
     pitchey.ok("wait", job_id)
     assert reasons(pitchey, job_id) == ["completed"]
@@ -84,9 +82,9 @@ def test_a_job_that_waits_for_a_bucket_can_be_cancelled(
 ) -> None:
     daemon = pitchey.start_daemon()
     (job_id,) = pitchey.ok("submit", "video", clip, *lasting_options).lines
-    pitchey.until_working(job_id)
-    wire.is_down = True
-    until_it_waits(daemon, job_id)
+    with held(daemon.pid, job_id):
+        wire.is_down = True
+    until_said(f"{job_id}.1 waits for the artifacts", daemon.stderr)
     pitchey.ok("cancel", job_id)
     assert pitchey("wait", job_id).code == 6
     assert reasons(pitchey, job_id) == ["cancelled"]

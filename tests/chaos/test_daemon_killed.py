@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 from tests.chaos.conftest import everywhere
-from tests.conftest import DEADLINE_SECONDS, RESOURCES, Pitchey
+from tests.conftest import RESOURCES, Pitchey
+from tests.resources.waiting import DEADLINE_SECONDS
 
 
 def _submit(pitchey: Pitchey, *arguments: str | Path) -> str:

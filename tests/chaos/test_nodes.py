@@ -16,10 +16,10 @@ import pytest
 
 from pitchey_cli.domain.job import Instance
 from pitchey_cli.store.port import Store
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
 from tests.resources.books import wrong_books
 from tests.resources.clusters import LEASE_SECONDS, Cluster
-from tests.resources.waiting import stand_still, until
+from tests.resources.waiting import DEADLINE_SECONDS, stand_still, until, until_said
 from tests.resources.wires import wire_to
 from tests.servers.postgres import PostgresServer
 
@@ -64,9 +64,8 @@ def ended_elsewhere(node: Pitchey, job_id: str) -> bool:
 
     It may have been interrupted again: on a machine that is too busy, the node that is left misses its lease as well.
     """
-    first, *again, last = reasons(node, job_id)
-    once = [first, last, *again] == ["interrupted", "completed", *["interrupted"] * len(again)]
-    return once and node.job(job_id)["attemptsUsed"] == 1
+    *before, last = reasons(node, job_id)
+    return set(before) == {"interrupted"} and last == "completed" and node.job(job_id)["attemptsUsed"] == 1
 
 
 @dataclass
@@ -108,7 +107,8 @@ def test_the_job_of_a_killed_daemon_ends_elsewhere_once_and_the_ledger_is_right(
     pair.busy_daemon.wait()
     pair.other.ok("wait", pair.job_id)
     assert ended_elsewhere(pair.other, pair.job_id)
-    assert Counter(each.state for each in store.nodes()) == {"down": 1, "up": 1}
+    # On a machine that is too busy the one that is left may have missed its lease, and be about to come back.
+    until(lambda: Counter(each.state for each in store.nodes()) == {"down": 1, "up": 1}, "one is down, and one is up")
     assert not before & {each.id for each in store.instances()}
     # It comes back, removes what it has left behind, and is a node as before.
     again = pair.busy.start_daemon()
@@ -126,8 +126,7 @@ def test_a_daemon_that_was_stopped_for_longer_than_its_lease_is_fenced_and_begin
     before = pair.other.job(pair.job_id)["attempt"]
     pair.other.until(pair.job_id, lambda job: bool(job["attempt"] > before))
     os.kill(pair.busy_daemon.pid, signal.SIGCONT)
-    assert pair.busy_daemon.stderr is not None
-    assert any("it begins anew" in line for line in pair.busy_daemon.stderr)
+    until_said("it begins anew", pair.busy_daemon.stderr)
     until(lambda: [each.state for each in store.nodes()] == ["up", "up"], "both are up again")
     until(lambda: left_behind(pair.busy) == [], "what it had is gone")
     pair.other.ok("wait", pair.job_id)
@@ -162,14 +161,14 @@ def test_a_node_that_cannot_reach_the_database_is_taken_over_and_comes_back_by_i
         before = b.job(job_id)["attempt"]
         b.until(job_id, lambda job: bool(job["attempt"] > before))
         wire.is_down = False
-        assert cut_off.stderr is not None
-        assert any("it begins anew" in line for line in cut_off.stderr)
+        until_said("it begins anew", cut_off.stderr)
         b.until_working(job_id)
         until(lambda: left_behind(a) == [], "what it had is gone")
         until(lambda: [each.state for each in store.nodes()] == ["up", "up"], "both are up again")
         b.ok("cancel", job_id)
         b("wait", job_id)
-        assert reasons(b, job_id) == ["interrupted", "cancelled"]
+        *before, last = reasons(b, job_id)
+        assert set(before) == {"interrupted"} and last == "cancelled"
         for daemon in (cut_off, other):
             stop(daemon)
     assert wrong_books(store) == []

@@ -21,9 +21,9 @@ from pitchey_cli.store.postgres import PostgresStore
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.vocabulary import Reason, Service
 from tests.chaos.conftest import with_either_store
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
 from tests.resources.models import default_models
-from tests.resources.waiting import until
+from tests.resources.waiting import DEADLINE_SECONDS, until
 
 ANSWERED, JOBS, SLOTS = 10, 60, 16
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pitchey_cli import __version__
 from pitchey_cli.store.steps import newest
-from tests.conftest import DEADLINE_SECONDS, ROOT, Pitchey
+from tests.conftest import ROOT, Pitchey
 from tests.resources.books import wrong_books
 from tests.resources.clusters import Cluster
 from tests.resources.releases import release
-from tests.resources.waiting import until
+from tests.resources.waiting import DEADLINE_SECONDS, until
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")
 NEXT, FAR = "0.2.0", "0.3.0"

@@ -13,7 +13,8 @@ from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
+from tests.resources.waiting import DEADLINE_SECONDS
 
 LAST_WEEK = ("--since", "7d", "--advice")
 SETTING = "services.video.sleep_after_seconds"

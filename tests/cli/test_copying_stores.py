@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from pitchey_cli.store.sqlite import SqliteStore
-from tests.conftest import DEADLINE_SECONDS, LOOK_SECONDS, Pitchey
+from tests.conftest import LOOK_SECONDS, Pitchey
+from tests.resources.waiting import DEADLINE_SECONDS
 from tests.resources.whole_store import fill
 from tests.servers.postgres import PostgresServer
 

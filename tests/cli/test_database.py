@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import DEADLINE_SECONDS, Answer, Pitchey
+from tests.conftest import Answer, Pitchey
+from tests.resources.waiting import DEADLINE_SECONDS
 
 THUMBNAIL = ("--output-format", "thumbnail")
 AT_ONCE = {"PITCHEY_RETENTION_JOBS_DAYS": "0.0000001"}  # a hundredth of a second

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
+from tests.resources.waiting import DEADLINE_SECONDS
 
 THUMBNAIL = ("--output-format", "thumbnail")
 

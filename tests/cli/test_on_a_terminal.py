@@ -16,7 +16,8 @@ from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import Token
 from processors.protocol import LogEvent
 from tests.cli.test_programs import ended, finish, stream
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
+from tests.resources.waiting import DEADLINE_SECONDS
 
 HOSTILE = "\x1b]0;gone\x07\x1b[2J\x1b[31mred\x1b[0m 50 %\r\x9b6n\tend\r\n"
 SHOWN = "\\x1b]0;gone\\x07\\x1b[2J\x1b[31mred\x1b[0m 50 %\\x0d\\x9b6n\tend\r\n"

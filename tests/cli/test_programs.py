@@ -25,8 +25,9 @@ from pitchey_cli.domain.states import after_attempt
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
 from tests.resources.busy_store import instance
+from tests.resources.waiting import DEADLINE_SECONDS
 
 EMPTY = {"text": "", "size": 0, "isCut": False}
 GREETING = "def main(name):\n    return {'hello': name}\n"

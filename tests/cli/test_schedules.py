@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
+from tests.resources.waiting import DEADLINE_SECONDS
 
 THUMBNAIL = ("--output-format", "thumbnail")
 

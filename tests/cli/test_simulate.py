@@ -17,7 +17,8 @@ from pitchey_cli.domain.states import Transition
 from pitchey_cli.domain.turns import QueuePolicy
 from pitchey_cli.store.sqlite import SqliteStore
 from processors.protocol import Reason, Service
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
+from tests.resources.waiting import DEADLINE_SECONDS
 
 HOST = ("--cpus", "8", "--memory", "16")
 SIMULATE = ("scaling", "simulate", *HOST)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
+from tests.resources.waiting import DEADLINE_SECONDS
 
 
 def test_in_a_pipe_there_is_one_frame_without_colour(pitchey: Pitchey, clip: Path) -> None:

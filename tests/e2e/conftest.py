@@ -19,6 +19,7 @@ from pitchey_cli.engines import images
 from pitchey_cli.engines.discovery import connect
 from processors.vocabulary import Service
 from tests.conftest import Pitchey
+from tests.resources.clusters import cluster  # noqa: F401
 
 ENGINES = ("docker", "podman")
 IS_LONG = os.environ.get("PITCHEY_SANDBOX") == "long"

@@ -12,7 +12,7 @@ from pitchey_cli.domain import layout
 from pitchey_cli.engines import marked
 from tests.conftest import Pitchey
 from tests.e2e.conftest import CodeEngine
-from tests.resources.clusters import Cluster, cluster  # noqa: F401
+from tests.resources.clusters import Cluster
 from tests.resources.networks import CERTIFICATE, site
 from tests.resources.registries import pip_index, wheel
 from tests.resources.upstream import company_proxy
@@ -33,7 +33,7 @@ time.sleep(12)
 
 
 @pytest.fixture
-def nodes(code_engine: CodeEngine, cluster: Cluster) -> Iterator[dict[str, tuple[Pitchey, subprocess.Popen[str]]]]:  # noqa: F811
+def nodes(code_engine: CodeEngine, cluster: Cluster) -> Iterator[dict[str, tuple[Pitchey, subprocess.Popen[str]]]]:
     """Two of one queue, which reach an index of packages and one host by way of a company's proxy."""
     with site(lambda base: {**pip_index(WHEELS), "/word": b"a word"}) as port, company_proxy(port) as company:
         settings = {

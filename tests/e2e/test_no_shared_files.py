@@ -18,8 +18,9 @@ from docker.models.containers import Container
 from pitchey_cli.domain import layout
 from pitchey_cli.engines.port import LABEL_PORTER, LABEL_STATE
 from pitchey_cli.store.sqlite import SqliteStore
-from tests.conftest import DEADLINE_SECONDS, RESOURCES, Pitchey
+from tests.conftest import RESOURCES, Pitchey
 from tests.resources.sounds import ffprobe
+from tests.resources.waiting import DEADLINE_SECONDS
 from tests.servers.s3 import Bucket, S3Server
 
 MUSIC = RESOURCES / "audio" / "sample_10s.ogg"

@@ -7,9 +7,9 @@ import signal
 from pathlib import Path
 
 from pitchey_cli.daemon import lock
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
 from tests.resources.programs import held
-from tests.resources.waiting import stand_still
+from tests.resources.waiting import DEADLINE_SECONDS, stand_still
 
 
 def _submit(pitchey: Pitchey, clip: Path, *options: str) -> str:

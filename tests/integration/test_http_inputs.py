@@ -22,8 +22,9 @@ from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.port import Artifact
 from pitchey_cli.domain.addresses import Address, is_public
 from pitchey_cli.domain.errors import Denied, InputNotFound, InputRejected, NetworkError, PitcheyError, UsageError
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
 from tests.resources.programs import held
+from tests.resources.waiting import DEADLINE_SECONDS
 
 CONTENT = b"moving pictures" * 10_000
 LIMIT = 1_000_000

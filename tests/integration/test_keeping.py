@@ -11,8 +11,8 @@ from pathlib import Path
 from pitchey_cli.artifacts.local import LocalArtifacts
 from pitchey_cli.artifacts.port import Artifact
 from pitchey_cli.daemon.keeping import Keeping
+from tests.resources.waiting import DEADLINE_SECONDS
 
-DEADLINE_SECONDS = 120.0
 VISITS = 2  # as many as go at once
 
 

@@ -11,9 +11,9 @@ import psycopg
 from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobId, JobState
 from pitchey_cli.store.sqlite import SqliteStore
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
 from tests.resources.clusters import LEASE_SECONDS, Cluster
-from tests.resources.waiting import until
+from tests.resources.waiting import DEADLINE_SECONDS, until
 
 SAID = "has schema version 99, for programs that know version 99"
 

@@ -26,8 +26,7 @@ from processors.protocol import Service
 from processors.worker.attempts import Attempts
 from tests.resources.object_store import ObjectStore, object_store
 from tests.resources.porters import SECRET, Porter
-from tests.resources.waiting import until
-from tests.resources.workers import DEADLINE_SECONDS
+from tests.resources.waiting import DEADLINE_SECONDS, until
 from tests.servers.s3 import Bucket
 
 

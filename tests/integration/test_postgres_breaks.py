@@ -23,11 +23,10 @@ from pitchey_cli.store.listening import listening
 from pitchey_cli.store.postgres import PostgresStore
 from pitchey_cli.store.server import CONNECT_SECONDS, Server
 from processors.vocabulary import Service
-from tests.resources.waiting import stand_still
+from tests.resources.waiting import DEADLINE_SECONDS, stand_still
 from tests.servers.postgres import PostgresServer, postgres
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DEADLINE_SECONDS = 120.0
 _HANG = """
 import sys
 from pitchey_cli.store.postgres import PostgresStore

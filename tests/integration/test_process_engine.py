@@ -77,10 +77,12 @@ def test_an_instance_stands_behind_the_daemon_when_processors_are_short(tmp_path
     command = ("python3", "-c", "import time; time.sleep(60)")
     engine.start(InstanceSpec("video-behind", "image", command, Limits(cpus=1, memory_bytes=64 * MIB)))
     try:
+        until(lambda: marked.members("video-behind"), "it carries its mark")
         (process,) = marked.members("video-behind")
         assert process.nice() == min(19, os.getpriority(os.PRIO_PROCESS, 0) + niceness.STEP)
         if said := _of_session("self"):  # else the kernel gives sessions no shares
-            assert _of_session(process.pid)[-1] == str(max(niceness.STEP, int(said[-1])))
+            wanted = str(max(niceness.STEP, int(said[-1])))
+            until(lambda: _of_session(process.pid)[-1] == wanted, "its session stands behind")
     finally:
         engine.remove("video-behind")
 

@@ -24,10 +24,10 @@ import pytest
 from pitchey_cli.artifacts.incoming import About, Arrivals
 from pitchey_cli.domain.access import Role
 from pitchey_cli.domain.errors import InputNotFound, QuotaReached
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
 from tests.resources.away import Away
 from tests.resources.served import Served, served
-from tests.resources.waiting import until
+from tests.resources.waiting import DEADLINE_SECONDS, until
 from tests.resources.wires import Wire, wire_to
 
 MIB = 1024 * 1024

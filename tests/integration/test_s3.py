@@ -16,6 +16,7 @@ from tests.conftest import Pitchey
 from tests.resources import onnx_models
 from tests.resources.onnx_models import add_classifier
 from tests.resources.served import CONTENT, served
+from tests.resources.waiting import until_said
 from tests.servers.s3 import READER, Bucket
 
 THUMBNAIL = ("--output-format", "thumbnail")
@@ -229,8 +230,7 @@ def test_outputs_wait_for_the_bucket_of_the_artifacts_and_the_work_is_not_done_a
     at.until_working(job)
     bucket.server.stop()
     try:
-        assert daemon.stderr is not None
-        assert any("waits for the artifacts" in line for line in daemon.stderr)
+        until_said("waits for the artifacts", daemon.stderr)
     finally:
         bucket.server.start()
     at.ok("wait", job)

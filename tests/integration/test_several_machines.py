@@ -15,9 +15,9 @@ from pitchey_cli.domain.observation import Change, LastDecision, ScalingEvent
 from pitchey_cli.domain.pools import PoolKey
 from pitchey_cli.domain.scaling import decide, explain
 from processors.vocabulary import Service
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
 from tests.resources.clusters import Cluster
-from tests.resources.waiting import stand_still, until
+from tests.resources.waiting import DEADLINE_SECONDS, stand_still, until
 from tests.servers.s3 import Bucket
 
 THUMBNAIL = ("--output-format", "thumbnail", "--no-cache")

@@ -27,9 +27,9 @@ from pitchey_cli.domain.cost import TICKS_PER_HOUR
 from pitchey_cli.domain.errors import NetworkError
 from pitchey_cli.domain.notice import ASK_SECONDS, Notice, Notifier, Provider
 from pitchey_cli.store.sqlite import SqliteStore
-from tests.conftest import DEADLINE_SECONDS, Pitchey
+from tests.conftest import Pitchey
 from tests.resources.programs import held
-from tests.resources.waiting import until
+from tests.resources.waiting import DEADLINE_SECONDS, until
 
 Answer = tuple[int, str]
 

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.resources.waiting import until
-from tests.resources.workers import DEADLINE_SECONDS, Worker, is_alive
+from tests.resources.waiting import DEADLINE_SECONDS, until
+from tests.resources.workers import Worker, is_alive
 
 HANDLER = ("--handler", "tests.resources.handlers.behaviours")
 

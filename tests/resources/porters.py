@@ -16,8 +16,8 @@ import httpx
 
 from pitchey_cli.daemon.porter import identity, known_by
 from tests.resources.object_store import ObjectStore
-from tests.resources.waiting import until
-from tests.resources.workers import DEADLINE_SECONDS, ROOT, Worker
+from tests.resources.waiting import DEADLINE_SECONDS, until
+from tests.resources.workers import ROOT, Worker
 from tests.servers.ports import free_ports
 
 SECRET = "s3cr3t"

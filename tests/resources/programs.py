@@ -27,11 +27,21 @@ def held(pid: int, job_id: str) -> Iterator[None]:
     Args:
         pid: of who runs jobs, a daemon or a `run`.
     """
-    found: list[psutil.Process] = []
-    until(lambda: found.extend(working(pid, f"{job_id}.")) or found, f"a program works for {job_id}")
-    found[0].suspend()
+    suspended: set[psutil.Process] = set()
+
+    def stands_still() -> bool:
+        for each in working(pid, f"{job_id}."):
+            with suppress(psutil.NoSuchProcess):  # it has ended since it was listed
+                each.suspend()
+                suspended.add(each)
+                if each.status() == psutil.STATUS_STOPPED:
+                    return True
+        return False
+
     try:
+        until(stands_still, f"a program works for {job_id}, and stands still")
         yield
     finally:
-        with suppress(psutil.NoSuchProcess):  # it has been killed
-            found[0].resume()
+        for each in suspended:
+            with suppress(psutil.NoSuchProcess):  # it has been killed
+                each.resume()
