@@ -67,4 +67,4 @@ def retry_at(policy: RetryPolicy, *, used: int, now: datetime, dice: float) -> d
 def ceiling(base_seconds: float, cap_seconds: float, *, earlier: int) -> float:
     """How many seconds a pause lasts at most, after so many earlier ones: twice as long each, up to the cap."""
     # 2**50 seconds is far beyond any cap: the bound only keeps a huge number from overflowing a float.
-    return min(cap_seconds, base_seconds * 2 ** min(earlier, 50))
+    return min(cap_seconds, base_seconds * 2.0 ** min(earlier, 50))
