@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from pitchey_cli.api import models
 from pitchey_cli.api.answers import json_answer, kept_answer, page, place_of
-from pitchey_cli.api.call import Call
+from pitchey_cli.api.call import JSON, Call
 from pitchey_cli.api.ordering import order_of
 from pitchey_cli.api.problems import Refused
 from pitchey_cli.api.resumable import as_uploads, kept_uploads, note_taken
@@ -170,10 +170,13 @@ async def get_job(call: Call, asked: models.JobQuery) -> Response:
     job_id = JobId(call.part("job"))
     if asked.wait:
         await until_ended(call, job_id, asked.wait)
+    return kept_answer(call, await _in_full(call, job_id))
+
+
+async def _in_full(call: Call, job_id: JobId) -> bytes:
+    """A job with everything about it, as JSON; by way of a thread only where that takes long."""
     body = await call.glance(lambda store: _said_at_once(store, store.job(job_id)))
-    if body is None:
-        body = await call.read(lambda store: to_json(whole(store, store.job(job_id))))
-    return kept_answer(call, body)
+    return await call.read(lambda store: to_json(whole(store, store.job(job_id)))) if body is None else body
 
 
 def _said_at_once(store: Store, job: Job) -> bytes | None:
@@ -231,9 +234,9 @@ async def until_ended(call: Call, job_id: JobId, seconds: float) -> bool:
 async def _answer_when_ended(call: Call, placed: orders.Placed, wait: float | None) -> Response:
     job_id = placed.ids[0]
     has_ended = await until_ended(call, job_id, wait or 0.0)
-    found = await call.read(lambda store: whole(store, store.job(job_id)))
-    headers = {"Location": f"/v1/jobs/{job_id}"}
-    return json_answer(found, HTTPStatus.OK if has_ended else HTTPStatus.ACCEPTED, headers)
+    headers = {"Cache-Control": "no-store", "Location": f"/v1/jobs/{job_id}"}
+    status = HTTPStatus.OK if has_ended else HTTPStatus.ACCEPTED
+    return Response(await _in_full(call, job_id), status, headers, media_type=JSON)
 
 
 async def why_job(call: Call) -> Response:

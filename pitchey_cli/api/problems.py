@@ -84,6 +84,8 @@ WAYS_OUT = {
     "not-a-number": "Say it in digits, as 1048576.",
     "media-type": "GET /openapi.json says what each route takes.",
     "usage": "GET /openapi.json says what each route takes.",
+    "not-found": "GET /openapi.json says what there is, and the lists of the API which ids there are.",
+    "input-rejected": "Send another one; GET /openapi.json says what each route takes.",
     "denied": "GET /v1/me says who asks, and what they may do.",
     "metadata": "As `filename dGFsay5tcDQ=`: each name, a blank, and its value as base 64.",
 }
@@ -116,7 +118,8 @@ def problem(error: PitcheyError, *, request_id: str, is_for_command_line: bool =
         headers["WWW-Authenticate"] = 'Bearer realm="pitchey"'
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("Retry-After", "5")
-    said = (str(error), error.hint or WAYS_OUT.get(code, ""))
+    is_of_request = isinstance(error, Refused) or not is_for_command_line  # what a command asks needs no description
+    said = (str(error), error.hint or (WAYS_OUT.get(code, "") if is_of_request else ""))
     detail, hint = said if is_for_command_line else map(_of_fields, said)
     return _answer(status, code, detail, hint, request_id, headers)
 

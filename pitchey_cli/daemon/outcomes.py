@@ -33,7 +33,7 @@ def is_refusal_for_now(error: PitcheyError) -> bool:
     return isinstance(error, WorkerRefused) and error.status in (429, 503)
 
 
-def of_start(error: PitcheyError, last_words: str | None, *, is_foreground: bool = False) -> Outcome:
+def of_start(error: PitcheyError, last_words: str | None, *, is_foreground: bool) -> Outcome:
     """Of an attempt whose inputs could not be had, or that no worker took.
 
     Args:

@@ -22,10 +22,8 @@ _PORT = 7117
 _SECRET_NAME = "secret"  # in the instance's directory, of which such an instance sees nothing
 _CERTIFICATE_NAME = "porter.pem"  # beside it: by which the porter is known
 _SECRET_BYTES = 32
-_ALWAYS = (
-    datetime(2000, 1, 1, tzinfo=UTC),
-    datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
-)  # RFC 5280, 4.1.2.5: no end
+_NO_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280, 4.1.2.5
+_ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), _NO_END)
 _OWN = f"{KEPT_DIR}/porter"
 _INPUTS, _SPOOL, _RUN = f"{GIVEN_DIR}/inputs", f"{TAKEN_DIR}/spool", f"{TAKEN_DIR}/run"
 

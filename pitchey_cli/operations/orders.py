@@ -222,7 +222,10 @@ def place(
         ids = submit.submit(store, jobs, now=now, artifacts=artifacts)
         are_known = [job.id != job_id for job, job_id in zip(jobs, ids, strict=True)]
         if key is not None and (any(are_known) is not all(are_known) or _has_other_jobs(store, key, jobs)):
-            text = f"The idempotency key {key!r} belongs to a request with more jobs, or with fewer."
+            text = (
+                f"The idempotency key {key!r} belongs to a request with more jobs or fewer, or some of its jobs have"
+                " been removed."
+            )
             raise UsageError(text, hint="Use another key for another request.")
     return Placed(ids, all(are_known))
 

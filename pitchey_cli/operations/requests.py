@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pitchey_cli.artifacts.port import Artifacts
 from pitchey_cli.domain.addresses import WAY_TO_PRIVATE, Address, said_by
 from pitchey_cli.domain.buckets import Grants, is_bucket_url
-from pitchey_cli.domain.errors import UsageError
+from pitchey_cli.domain.errors import Denied, UsageError
 from pitchey_cli.domain.fitting import fit, largest_type
 from pitchey_cli.domain.limits import INSTANCE_TYPES, MIB
 from pitchey_cli.domain.off_peak import ANY_TIME, OffPeak, latest_start, plan
@@ -202,6 +202,7 @@ def check(
     Raises:
         UsageError: names the word that makes no sense.
         InputNotFound: there is no job to wait for.
+        Denied: a URL leads to where nobody may.
     """
     settled(submitting, service, drafts)
     defaults = submitting.defaults_of(service)
@@ -228,7 +229,7 @@ def _check_hosts(may_reach: Callable[[Address], bool] | None, draft: Draft) -> N
     urls = (source.location for _, source in draft.sources if source.is_url)
     for host in (urlsplit(url).hostname or "" for url in urls if not is_bucket_url(url)):
         if (address := said_by(host)) is not None and not may_reach(address):
-            raise UsageError(f"{host} has no public address.", hint=WAY_TO_PRIVATE)
+            raise Denied(f"{host} has no public address.", hint=WAY_TO_PRIVATE)
 
 
 def _settings(

@@ -41,6 +41,7 @@ Listed = Callable[[BucketUrl], Sequence[str]]  #: the keys below a folder in a b
 MOST_ATTACHED = 100
 _APART = "Files of one job have names of their own."
 _NOT_IN_A_HOST = set(' "<>\\^`{|}')  # programs read such a URL each in its own way
+_NOWHERE = set(" \\")  # before it neither: for some, a backslash ends the host. A password may have the others
 _AS_A_URL = "https://host.example/path, without blanks."
 _NEAR = 0.7  # of 1: how much a name has to have in common with one that is not there, to be offered for it
 
@@ -140,7 +141,12 @@ def elsewhere(location: str) -> Source | None:
             host, _ = parts.hostname, parts.port
         except ValueError as error:  # brackets that hold no address, for one
             raise UsageError(f"{location[:200]!r} is no URL: {error}.", hint=_AS_A_URL) from error
-        if not host or not location.isprintable() or _NOT_IN_A_HOST & set(parts.netloc):
+        if (
+            not host
+            or not location.isprintable()
+            or _NOWHERE & set(parts.netloc)
+            or _NOT_IN_A_HOST & set(parts.netloc.rpartition("@")[2])
+        ):
             raise UsageError(f"{location[:200]!r} is no URL.", hint=_AS_A_URL)
         name = Path(unquote(parts.path)).stem or host
         return Source(location, name, is_url=True)

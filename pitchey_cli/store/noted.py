@@ -32,11 +32,11 @@ T = TypeVar("T")
 #: what changes nothing
 READS = frozenset({
     "close", "data_version", "state_id", "schema_version", "database_version", "integrity", "transaction",
-    "queue", "waiting_pools", "size_hint", "cached_job", "keyed_job", "dependencies", "batches", "batch_counts",
-    "batch_jobs",
+    "queue", "waiting_pools", "size_hint", "cached_job", "keyed_job", "dependencies",
+    "batches", "batch_counts", "batch_jobs",
     "next_due", "cancel_requested", "running", "job", "jobs", "oldest_jobs", "job_ids", "counts", "ahead_of",
-    "attempts", "last_nodes", "arrivals", "completed", "outputs", "details", "length_of_result", "events",
-    "last_event_id",
+    "attempts", "last_nodes", "arrivals", "completed",
+    "outputs", "details", "length_of_result", "events", "last_event_id",
     "schedules", "schedule", "next_firing", "due_schedules", "coming_schedules",
     "last_decisions", "scaling_events", "pool_samples", "measurements", "came", "forecasts", "warm_requests",
     "holdings", "artifact_sizes", "known_time", "known_jobs", "artifacts_at",

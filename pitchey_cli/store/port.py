@@ -303,7 +303,7 @@ class Store(Schedules, Observations, Accounts, Budgets, Alerts, Tenants, Webhook
         """What the worker said of a succeeded job as a whole."""
 
     def length_of_result(self, job_id: JobId) -> int:
-        """About how many characters `outputs` and `details` have together, for who must know whether they take long."""
+        """About how many characters `outputs`, `details` and `attempts` have, to know whether they take long."""
 
     def events(
         self, *, after: int, job_ids: Sequence[JobId] = (), limit: int = 500, organisation: str | None = None

@@ -244,9 +244,11 @@ class Queueing(Dependencies, Members):
             for row in expired:
                 due = f"{rows.moment(row['expires_at']):%Y-%m-%d %H:%M:%S} UTC"
                 text = f"It was not started in time: it had to be by {due}."
+                hint = None
                 if (last := rows.job_from(row).error) is not None:
-                    text += f" Its last attempt: {last.message}"
-                error = JobError("expired", text, "Give it a later deadline or a longer --ttl, or a higher priority.")
+                    text, hint = f"{text} Its last attempt: {last.message}", last.hint
+                hint = hint or "Give it a later deadline or a longer --ttl, or a higher priority."
+                error = JobError("expired", text, hint)
                 self._end_waiting(row["seq"], JobState.DEAD, Reason.TIMEOUT, error, at, "dead")
         return len(expired)
 

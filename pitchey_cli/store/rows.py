@@ -292,8 +292,6 @@ def ending_event(outcome: Outcome, transition: Transition, cost: int | None) -> 
         case JobState.SUCCEEDED:
             data |= {"outputs": len(outcome.outputs), "costNanodollars": cost}
             return "succeeded", data
-        case JobState.QUEUED if outcome.reason is Reason.INTERRUPTED:
-            return "interrupted", data
         case JobState.SCHEDULED | JobState.QUEUED:
             due, kind = transition.run_at, "interrupted" if outcome.reason is Reason.INTERRUPTED else "retrying"
             return kind, data | {"runAt": None if due is None else due.isoformat()}

@@ -329,7 +329,7 @@ def test_success_keeps_outputs_details_and_usage(store):
     assert (found.state, found.token, found.finished_at, found.progress) == (JobState.SUCCEEDED, None, later, 1.0)
     assert store.outputs(job.id) == list(outputs)
     assert store.details(job.id) == {"a": [1]}
-    assert 300 < store.length_of_result(job.id) < 600, "three outputs, and what is said of them"
+    assert 600 < store.length_of_result(job.id) < 900, "three outputs, what is said of them, and an attempt"
     assert found.verdict is None
     assert (attempt.reason, attempt.usage) == (Reason.COMPLETED, usage)
     assert store.events(after=2)[0].data["outputs"] == 3
@@ -551,12 +551,13 @@ def test_a_job_that_waits_for_a_bucket_comes_back_when_the_clock_is_right(store)
 
 
 def test_a_job_that_waited_for_a_bucket_until_its_time_was_over_says_so(store):
-    away = JobError(CODE, "s3://films/a does not answer.")
+    away = JobError(CODE, "s3://films/a does not answer.", "Is its server up?")
     job = end(store, started(store, video(deadline=LEASE, expires_at=LEASE)), Reason.INTERRUPTED, error=away)
     assert store.expire(now=LEASE) == 1
     dead = store.job(job.id)
     assert dead.state is JobState.DEAD and dead.error is not None
     assert dead.error.code == "expired" and dead.error.message.endswith("s3://films/a does not answer.")
+    assert dead.error.hint == "Is its server up?"
 
 
 def test_a_time_that_has_passed_schedules_nothing(store):

@@ -86,7 +86,7 @@ def test_a_request_with_more_jobs_or_fewer_is_another_one(api: Served, client: h
         before = api.store.counts()
         for count in others:
             found = problem(send(key, count), 422)
-            assert "with more jobs, or with fewer" in found["detail"] and found["hint"], (first, count)
+            assert "with more jobs or fewer" in found["detail"] and found["hint"], (first, count)
         assert api.store.counts() == before, "nothing of it is queued"
         assert send(key, first).headers["idempotency-replayed"] == "true"
 

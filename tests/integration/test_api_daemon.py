@@ -173,7 +173,7 @@ def test_no_url_of_a_job_gets_to_this_machine_or_its_network_and_nothing_says_wh
                 files = {"input": ("clip.mp4", clip.read_bytes())} if spec is marked else {}
                 order = json.dumps({"service": "video", "spec": spec}).encode()
                 refused = client.post("/v1/jobs", files={**files, "job": (None, order, "application/json")})
-                assert refused.status_code == 422 and "has no public address" in refused.json()["detail"], refused.text
+                assert refused.status_code == 403 and "has no public address" in refused.json()["detail"], refused.text
             # Whoever submits may believe that the daemon may go there: it is looked again when they are fetched.
             allowed = {"PITCHEY_NETWORK_ALLOW_PRIVATE_URLS": "true"}
             asked = [("submit", "video", url, "--output-format", "thumbnail") for url in urls]

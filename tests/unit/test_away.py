@@ -16,7 +16,7 @@ from pitchey_cli.domain.states import after_attempt
 from processors.vocabulary import Reason
 from tests.unit.test_states import NOON, running
 
-AWAY = of_start(BucketAway("It does not answer."), None)
+AWAY = of_start(BucketAway("It does not answer."), None, is_foreground=False)
 DICE = st.floats(0, 1, exclude_max=True)
 
 
@@ -49,8 +49,8 @@ def test_it_is_asked_again_before_the_deadline_while_there_is_time(dice: float, 
 
 
 def test_what_may_not_be_waited_for_is_told_at_once() -> None:
-    assert is_handed_back(of_start(BucketFull("It is full."), None))
-    assert of_start(BucketMissing("There is none."), None).reason is Reason.REJECTED
-    assert of_start(Denied("The keys are wrong."), None).reason is Reason.REJECTED
-    assert of_start(NetworkError("Odd."), None).reason is Reason.FAILED
+    assert is_handed_back(of_start(BucketFull("It is full."), None, is_foreground=False))
+    assert of_start(BucketMissing("There is none."), None, is_foreground=False).reason is Reason.REJECTED
+    assert of_start(Denied("The keys are wrong."), None, is_foreground=False).reason is Reason.REJECTED
+    assert of_start(NetworkError("Odd."), None, is_foreground=False).reason is Reason.FAILED
     assert of_start(BucketAway("It does not answer."), None, is_foreground=True).reason is Reason.FAILED

@@ -611,6 +611,7 @@ SELECT details FROM container_jobs WHERE id = :job_id;
 -- name: length_of_result
 SELECT coalesce(length(j.details), 0)
        + (SELECT coalesce(sum(length(o.path) + length(o.details) + 100), 0) FROM job_outputs o WHERE o.job_seq = j.seq)
+       + (SELECT count(*) * 300 FROM job_attempts a WHERE a.job_seq = j.seq)
   FROM container_jobs j WHERE j.id = :job_id;
 
 -- --- reading events
