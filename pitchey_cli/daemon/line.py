@@ -1,4 +1,4 @@
-"""How an instance is reached: its worker over a Unix socket, or its porter over TCP where no files are shared."""
+"""How an instance is reached: its worker over a Unix socket, or its porter over TLS where no files are shared."""
 
 from __future__ import annotations
 
@@ -94,6 +94,22 @@ class PorterLine:
         except (OSError, EngineError) as error:  # TimeoutError is an OSError
             self._found = None  # an engine that was started anew has another port for it
             raise InstanceGone(f"The porter does not answer: {error!r}.") from error
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class LostLine:
+    """To a porter that nobody can be sure of any more: it opens no connection."""
+
+    headers: Sequence[tuple[str, str]] = ()
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    async def open(self) -> Streams:
+        """Refuse."""
+        raise InstanceGone(self._why)
 
     def close(self) -> None:
         """There is nothing to let go of."""

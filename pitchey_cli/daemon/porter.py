@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pitchey_cli.daemon.line import Line, PorterLine, SocketLine
+from pitchey_cli.daemon.line import Line, LostLine, PorterLine, SocketLine
 from pitchey_cli.daemon.node import Node, ServiceConfig
 from pitchey_cli.engines.port import GIVEN_DIR, KEPT_DIR, TAKEN_DIR, PorterSpec
 
@@ -22,7 +22,10 @@ _PORT = 7117
 _SECRET_NAME = "secret"  # in the instance's directory, of which such an instance sees nothing
 _CERTIFICATE_NAME = "porter.pem"  # beside it: by which the porter is known
 _SECRET_BYTES = 32
-_ALWAYS = (datetime(2000, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))  # RFC 5280, 4.1.2.5: no end
+_ALWAYS = (
+    datetime(2000, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC),
+)  # RFC 5280, 4.1.2.5: no end
 _OWN = f"{KEPT_DIR}/porter"
 _INPUTS, _SPOOL, _RUN = f"{GIVEN_DIR}/inputs", f"{TAKEN_DIR}/spool", f"{TAKEN_DIR}/run"
 
@@ -87,9 +90,12 @@ def shares_files(directory: Path) -> bool:
 
 
 def line_to(node: Node, instance_id: str, directory: Path) -> Line:
-    """The way to an instance."""
+    """The way to an instance; one that is lost where what is known of its porter is missing or damaged."""
     if shares_files(directory):
         return SocketLine(directory / "run")
-    secret = (directory / _SECRET_NAME).read_text(encoding="ascii")
-    certificate = (directory / _CERTIFICATE_NAME).read_text(encoding="ascii")
-    return PorterLine(partial(node.engine.address, instance_id), secret, known_by(certificate))
+    try:
+        secret = (directory / _SECRET_NAME).read_text(encoding="ascii")
+        known = known_by((directory / _CERTIFICATE_NAME).read_text(encoding="ascii"))
+    except (OSError, ValueError) as error:  # a daemon has to start all the same, and discards such an instance
+        return LostLine(f"By {directory / _CERTIFICATE_NAME} its porter is not to be known: {error}.")
+    return PorterLine(partial(node.engine.address, instance_id), secret, known)

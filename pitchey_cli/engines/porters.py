@@ -1,6 +1,6 @@
 """Porters on Docker: a container in front of each worker that shares no files with the host, and their volumes.
 
-    host -- TCP, secret --> porter -- volumes --> worker
+    host -- TLS, secret --> porter -- volumes --> worker
                               |                   (no network)
                               +-- object store
 

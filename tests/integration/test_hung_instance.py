@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pitchey_cli.domain import layout
 from pitchey_cli.domain.job import JobState
 from processors.protocol import Reason, Service
 from tests.resources.scripted_ground import Ground
@@ -53,6 +54,25 @@ def test_a_job_waits_again_only_when_the_programs_of_its_dead_worker_have_ended(
     while ground.store.job(job).state is JobState.RUNNING:
         ground.pass_time(0.001)
     assert not ground.machine.left_behind
+
+
+@pytest.mark.parametrize("certificate", [None, "", "-----BEGIN CERTIFICATE-----\nAAAA\n", "\xe9"])
+def test_an_instance_whose_porter_cannot_be_known_keeps_no_daemon_from_starting(
+    ground: Ground, certificate: str | None
+) -> None:
+    ground.let_succeed(ground.submit_and_start())
+    ground.pass_time(1)
+    before = ground.instance()
+    ground.kill_daemon()
+    directory = layout.instance(ground.state_dir, before.id)
+    (directory / "secret").write_text("secret")
+    if certificate is not None:
+        (directory / "porter.pem").write_text(certificate)
+    ground.start_daemon()
+    assert any(f"{before.id} adopted, to be discarded: " in line for line in ground.log)
+    ground.pass_time(GIVEN_UP_SECONDS)
+    assert before.id not in {each.id for each in ground.store.instances()}
+    assert ground.submit_and_start()
 
 
 def test_an_attempt_whose_events_break_off_costs_its_neighbours_nothing(ground: Ground) -> None:

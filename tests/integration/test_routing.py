@@ -66,6 +66,16 @@ def test_a_job_goes_to_the_instance_that_says_it_has_the_model(ground: Ground) -
             assert where(ground, *run(ground, model)) == instance
 
 
+def test_a_node_without_services_looks_on(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, {})
+    ground.start_daemon()
+    ground.pass_time(60)
+    (node,) = ground.store.nodes()
+    assert node.is_up and ground.clock.now() - node.beat_at < timedelta(seconds=30)
+    ground.drain()
+    ground.end()
+
+
 def test_a_model_that_had_to_make_room_draws_no_jobs_any_more(ground: Ground) -> None:
     one, other = two_instances(ground)
     for instance, left in ((one, other), (other, one)):
