@@ -43,7 +43,10 @@ def loaded(pitchey: Pitchey) -> set[str]:
 
 @pytest.mark.by_turns
 def test_what_was_used_least_lately_makes_room_in_a_small_instance(contained: Pitchey) -> None:
-    """1 GiB leaves 614 MiB to models: 320 for generate, 256 for entities, and too few for the 192 of embeddings."""
+    """1 GiB leaves 614 MiB to models: 320 for generate, 256 for entities, and too few for the 96 of embeddings.
+
+    That has one form here: the instance has one processor.
+    """
     contained.environment["PITCHEY_SERVICES_INFERENCE_INSTANCE_TYPE"] = "standard-1"
     contained.start_daemon()
     writes, names, vectors = (
