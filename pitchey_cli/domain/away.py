@@ -8,6 +8,7 @@ that somebody sits before (`pitchey run`) uses up its attempts, as with any othe
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from pitchey_cli.domain.job import Job, JobError, Outcome
 from pitchey_cli.domain.retry import ceiling
@@ -18,7 +19,7 @@ _BASE_SECONDS = 2.0  # the ceiling of the first pause
 CAP_SECONDS = 600.0  #: no pause is longer
 
 
-def is_waiting(error: JobError | None) -> bool:
+def is_waiting(error: JobError | None) -> TypeGuard[JobError]:
     """Whether a job that is not running waits for a bucket, by the error that it has."""
     return error is not None and error.code == CODE
 

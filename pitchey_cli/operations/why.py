@@ -87,15 +87,12 @@ def _why_scheduled(job: Job, run_at: datetime, off_peak: OffPeak, now: datetime)
         return [f"Its {_limit(job)} comes before off-peak hours: it is to start at {at}, the cheapest time before."]
     left = max(0.0, (run_at - now).total_seconds())
     again = f" (attempt {job.attempt} ended as {job.reason})" if job.attempt else ""
-    if is_waiting(job.error) and job.error is not None:
-        waits = [f"It waits for a bucket, which is asked again in {left:.0f} s: {job.error.message}", *_way_out(job)]
+    if is_waiting(error := job.error):
+        waits = [f"It waits for a bucket, which is asked again in {left:.0f} s: {error.message}"]
+        waits += [error.hint] if error.hint else []
     else:
         waits = [f"It waits for its time, in {left:.0f} s{again}."]
     return [*waits, *_why_not_yet(job, off_peak, max(now, run_at), now)]
-
-
-def _way_out(job: Job) -> list[str]:
-    return [job.error.hint] if job.error is not None and job.error.hint else []
 
 
 def _why_passed_over(job: Job, policy: QueuePolicy, now: datetime) -> list[str]:
