@@ -13,8 +13,9 @@ import threading
 import time
 from pathlib import Path
 
-#: A weight of 272 beside 1024 (sched_prio_to_weight in the kernel): about a quarter of what the daemon has.
-STEP = 6
+#: What nice(1) adds by itself: a weight of 110 beside 1024 (sched_prio_to_weight in the kernel), about a ninth of what
+#: the daemon has.
+STEP = 10
 
 _LEAST = 19  # the last niceness there is
 # One change in so long is let through of all who may not administer the machine, whoever they are and whichever session
